@@ -1,0 +1,94 @@
+import type { IncomingHttpHeaders } from "node:http";
+
+import type { Coordinator, Session } from "../coordination/coordinator.ts";
+import type { ServiceClient, ServiceClientOptions } from "../discovery/service-client.ts";
+import type { Queue } from "../queueing/queue.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Registry } from "../telemetry/registry.ts";
+
+/** Who this process is; all of it comes from environment variables (see `instance-environment.ts`). */
+export interface Instance {
+  readonly fleet: string;
+  readonly service: string;
+  /** `posts-2` */
+  readonly name: string;
+  readonly host: string;
+  readonly zone: string;
+  readonly address: string;
+  readonly port: number;
+  readonly adminPort: number;
+  /** A folder of its own, there when `start` is called. */
+  readonly dataFolder: string;
+  readonly version: string;
+}
+
+/** What a service is given to work with. Everything is opened for it and closed after it. */
+export interface ServiceContext<Settings = Readonly<Record<string, unknown>>> {
+  readonly instance: Instance;
+  /** The service's `settings` in the fleet file. */
+  readonly settings: Settings;
+  readonly runtime: Runtime;
+  readonly metrics: Registry;
+  readonly coordinator: Coordinator;
+  /** The process's session: its registration and worker numbers hang on it. */
+  session(): Session;
+  /** A client of another service of the fleet, balanced over its members. */
+  client(service: string, options?: Partial<ServiceClientOptions>): ServiceClient;
+  /** A queue of the fleet file. */
+  queue(name: string): Queue;
+  /** A store of the fleet file: its connection settings, as JSON with secrets resolved. */
+  store(name: string): Promise<unknown>;
+  /** Aborts when the process begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+export interface ServiceRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Path parameters, percent-decoded: `/posts/:user` gives `user`. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** Aborts when the caller goes away or its deadline passes. */
+  readonly signal: AbortSignal;
+  /** Milliseconds left of the caller's deadline. */
+  readonly remainingMs: () => number;
+  /**
+   * The body as JSON: content type checked, at most the route's limit, control characters refused.
+   * @throws TENFOLD_FLEET_REQUEST_INVALID, answered as 400, 413 or 415
+   */
+  json(): Promise<unknown>;
+}
+
+export interface ServiceResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An object is sent as JSON (bigints as strings); text and bytes as they are. */
+  readonly body?: unknown;
+}
+
+export type ServiceHandler = (
+  request: ServiceRequest,
+) => Promise<ServiceResponse> | ServiceResponse;
+
+/** `"GET /api/v1/posts/:user": handler`; the pattern is also the metric label. */
+export type ServiceRoutes = Readonly<Record<string, ServiceHandler>>;
+
+export interface RunningService {
+  readonly routes?: ServiceRoutes;
+  /** Why it is not ready to serve, or undefined when it is. Called by `/readyz` and before it registers. */
+  notReady?(): Promise<string | undefined> | string | undefined;
+  /** Called after the last request was answered; the process exits when it resolves. */
+  close?(): Promise<void>;
+}
+
+/** A service: what it is called and how it starts. Stateless apart from what `start` opens. */
+export interface Service {
+  readonly name: string;
+  start(context: ServiceContext): Promise<RunningService> | RunningService;
+}
+
+/** Declares a service; a fleet file names the module that exports it as `service`. */
+export function defineService(service: Service): Service {
+  return service;
+}

@@ -1,0 +1,42 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["tenfold:source", "node", "import", "module", "default"];
+const resolve = { conditions };
+const ssr = { resolve: { conditions, externalConditions: ["tenfold:source"] } };
+
+/**
+ * unit: pure code, shared threads. process: tests that start servers or child processes, one fork
+ * per file. The tier of a test is in its name: `x.test.ts` and `x.process.test.ts`.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "unit",
+          include: ["{packages,apps}/*/src/**/*.test.ts", "tools/**/*.test.ts", "lab/**/*.test.ts"],
+          exclude: ["**/*.process.test.ts", "**/dist/**", "**/node_modules/**"],
+          pool: "threads",
+          isolate: false,
+          execArgv: ["--conditions=tenfold:source"],
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "process",
+          include: ["{packages,apps}/*/src/**/*.process.test.ts", "tools/**/*.process.test.ts"],
+          exclude: ["**/dist/**", "**/node_modules/**"],
+          pool: "forks",
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          execArgv: ["--conditions=tenfold:source"],
+        },
+      },
+    ],
+  },
+});
