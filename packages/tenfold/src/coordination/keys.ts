@@ -1,0 +1,24 @@
+/** Where the maps of a fleet stand in the coordinator: one folder a fleet, one a map. */
+export interface FleetKeys {
+  /** `…/members/` or, with a service, `…/members/posts/`. */
+  members(service?: string): string;
+  member(service: string, instance: string): string;
+  /** `…/topology/`; with store and shard the entry that says who is primary. */
+  topology(store?: string, shard?: string): string;
+  /** The entry that says which slot of a store lives on which shard. */
+  placement(store: string): string;
+  /** The folder of claimed numbers of one kind, such as Snowflake workers. */
+  numbers(kind: string): string;
+}
+
+export function fleetKeys(fleet: string): FleetKeys {
+  const root = `/tenfold/${fleet}`;
+  return {
+    members: (service) => (service ? `${root}/members/${service}/` : `${root}/members/`),
+    member: (service, instance) => `${root}/members/${service}/${instance}`,
+    topology: (store, shard) =>
+      store && shard ? `${root}/topology/${store}/${shard}` : `${root}/topology/`,
+    placement: (store) => `${root}/placement/${store}`,
+    numbers: (kind) => `${root}/numbers/${kind}/`,
+  };
+}
