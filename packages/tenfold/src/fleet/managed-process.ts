@@ -1,0 +1,205 @@
+import type { ChildProcess } from "node:child_process";
+
+import type { Clock } from "../runtime/clock.ts";
+import { TenfoldError } from "../runtime/errors.ts";
+import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
+import { type RestartPolicy, restartPolicy } from "./restart-policy.ts";
+
+/**
+ * starting: spawned, not ready yet. backoff: ended, will be started again. failed: ends again and
+ * again; tried rarely. stopped: not wanted.
+ */
+export type ProcessState = "starting" | "ready" | "stopping" | "backoff" | "failed" | "stopped";
+
+export interface ManagedProcessOptions {
+  readonly name: string;
+  spawn(): ChildProcess;
+  /** Does it serve? Asked until it does, then every `healthEveryMs`. Must not throw. */
+  isReady(): Promise<boolean>;
+  /** Does it answer at all? Three misses in a row while ready, and it is killed and restarted. */
+  isAlive(): Promise<boolean>;
+  readonly stopSignal: NodeJS.Signals;
+  readonly stopGraceMs: number;
+  readonly onChange: (change: ProcessChange) => void;
+  readonly runtime?: Partial<Runtime>;
+}
+
+export interface ProcessChange {
+  readonly state: ProcessState;
+  readonly message: string;
+  readonly unexpected: boolean;
+}
+
+export interface ProcessStatus {
+  readonly state: ProcessState;
+  readonly pid: number | undefined;
+  readonly restarts: number;
+  readonly startedAtMs: number | undefined;
+  readonly readyAtMs: number | undefined;
+  readonly lastExit: string | undefined;
+}
+
+export interface ManagedProcess {
+  readonly name: string;
+  status(): ProcessStatus;
+  /** Starts it, and again whenever it ends, until `stop`. */
+  start(): void;
+  /** Resolves when it is ready; rejects with the signal's reason. */
+  whenReady(signal: AbortSignal): Promise<void>;
+  /** Asks it to end, kills it after the grace period, resolves when it has ended. */
+  stop(): Promise<void>;
+  /** Sends a signal to the running process, as a person with `kill` would. False: none runs. */
+  signal(signal: NodeJS.Signals): boolean;
+}
+
+export const managedProcessDefaults: {
+  readonly readyPollMs: number;
+  readonly healthEveryMs: number;
+  readonly healthMissesMax: number;
+} = Object.freeze({ readyPollMs: 40, healthEveryMs: 2_000, healthMissesMax: 3 });
+
+/** One process under supervision: started, watched, restarted by `restartPolicy`, stopped. */
+export function createManagedProcess(options: ManagedProcessOptions): ManagedProcess {
+  return new SupervisedProcess(options);
+}
+
+class SupervisedProcess implements ManagedProcess {
+  readonly name: string;
+  readonly #options: ManagedProcessOptions;
+  readonly #clock: Clock;
+  readonly #policy: RestartPolicy;
+  readonly #stopping = new AbortController();
+  #state: ProcessState = "stopped";
+  #child: ChildProcess | undefined;
+  #spawned = 0;
+  #startedAtMs: number | undefined;
+  #readyAtMs: number | undefined;
+  #lastExit: string | undefined;
+  #running: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(options: ManagedProcessOptions) {
+    const { clock, random } = runtimeWith(options.runtime);
+    this.name = options.name;
+    this.#options = options;
+    this.#clock = clock;
+    this.#policy = restartPolicy(random);
+  }
+
+  status(): ProcessStatus {
+    return {
+      state: this.#state,
+      pid: this.#child?.pid,
+      restarts: Math.max(this.#spawned - 1, 0),
+      startedAtMs: this.#startedAtMs,
+      readyAtMs: this.#readyAtMs,
+      lastExit: this.#lastExit,
+    };
+  }
+
+  start(): void {
+    this.#running ??= this.#runUntilStopped();
+  }
+
+  async whenReady(signal: AbortSignal): Promise<void> {
+    while (this.#state !== "ready") {
+      if (this.#state === "failed") throw neverReady(this.name, this.#lastExit);
+      await this.#clock.sleep(20, { signal });
+    }
+  }
+
+  stop(): Promise<void> {
+    if (this.#running === undefined) return Promise.resolve();
+    this.#ending ??= this.#end(this.#running);
+    return this.#ending;
+  }
+
+  signal(signal: NodeJS.Signals): boolean {
+    return this.#child?.kill(signal) ?? false;
+  }
+
+  async #runUntilStopped(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const began = this.#clock.now();
+      await this.#runOnce();
+      if (signal.aborted) return;
+      const { delayMs, looping, alarm } = this.#policy.ended(this.#clock.now() - began);
+      const message = `ended: ${this.#lastExit}`;
+      this.#enter(looping ? "failed" : "backoff", alarm ? `${message}; looping` : message, true);
+      await this.#clock.sleep(delayMs, { signal }).catch(() => {});
+    }
+  }
+
+  async #runOnce(): Promise<void> {
+    this.#startedAtMs = this.#clock.wallNow();
+    this.#readyAtMs = undefined;
+    this.#spawned += 1;
+    this.#enter("starting", this.#spawned === 1 ? "starting" : "starting again");
+    const over = new AbortController();
+    const exited = this.#spawn().finally(() => over.abort());
+    if (await this.#becomesReady(over.signal)) await this.#staysAlive(over.signal);
+    this.#lastExit = await exited;
+    this.#child = undefined;
+  }
+
+  #spawn(): Promise<string> {
+    return new Promise((resolve) => {
+      const child = this.#options.spawn();
+      this.#child = child;
+      child.once("error", (error) => resolve(`could not be started: ${error.message}`));
+      child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+  }
+
+  async #becomesReady(over: AbortSignal): Promise<boolean> {
+    while (!over.aborted) {
+      if (await this.#options.isReady()) break;
+      await this.#pause(managedProcessDefaults.readyPollMs, over);
+    }
+    if (over.aborted || this.#stopping.signal.aborted) return false;
+    this.#readyAtMs = this.#clock.wallNow();
+    this.#enter("ready", `ready after ${this.#readyAtMs - (this.#startedAtMs as number)} ms`);
+    return true;
+  }
+
+  /** Returns when the process is over; one that no longer answers is ended by force. */
+  async #staysAlive(over: AbortSignal): Promise<void> {
+    let misses = 0;
+    while (!over.aborted && !this.#stopping.signal.aborted) {
+      await this.#pause(managedProcessDefaults.healthEveryMs, over);
+      if (over.aborted || this.#stopping.signal.aborted) return;
+      misses = (await this.#options.isAlive()) ? 0 : misses + 1;
+      if (misses < managedProcessDefaults.healthMissesMax || over.aborted) continue;
+      this.#enter("ready", "does not answer any more; killed", true);
+      this.signal("SIGKILL");
+      return;
+    }
+  }
+
+  async #pause(delayMs: number, over: AbortSignal): Promise<void> {
+    await this.#clock.sleep(delayMs, { signal: over }).catch(() => {});
+  }
+
+  async #end(running: Promise<void>): Promise<void> {
+    this.#stopping.abort();
+    if (this.#child !== undefined) this.#enter("stopping", "stopping");
+    const kill = this.#clock.setTimer(this.#options.stopGraceMs, () => this.signal("SIGKILL"));
+    this.signal(this.#options.stopSignal);
+    await running;
+    kill.cancel();
+    this.#enter("stopped", "stopped");
+  }
+
+  #enter(state: ProcessState, message: string, unexpected = false): void {
+    this.#state = state;
+    this.#options.onChange({ state, message, unexpected });
+  }
+}
+
+function neverReady(name: string, lastExit: string | undefined): TenfoldError {
+  return new TenfoldError(
+    "TENFOLD_FLEET_START_FAILED",
+    `${name} ends again and again (${lastExit}): its log says why.`,
+  );
+}
