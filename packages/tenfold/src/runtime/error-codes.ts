@@ -10,19 +10,43 @@ export const errorCodes = {
   TENFOLD_DEADLINE_EXCEEDED: "Give the call more time, or look at what it was waiting for.",
   TENFOLD_INTERNAL: "A defect of Tenfold: report it with the log line.",
 
+  // coordination
+  TENFOLD_COORDINATION_UNAVAILABLE: "Try again: no coordinator answered in time; see that it runs.",
+  TENFOLD_COORDINATION_REFUSED:
+    "Correct what the server names: the token, the user, or a limit on size or number.",
+  TENFOLD_COORDINATION_SESSION_LOST:
+    "Stop acting for this session; open a new one and claim again.",
+  TENFOLD_COORDINATION_CLOSED: "The coordinator client was closed by its owner; connect a new one.",
+  TENFOLD_COORDINATION_NUMBERS_TAKEN: "Wait for a holder to stop, or allow more numbers.",
+  TENFOLD_COORDINATION_ENDPOINT_INVALID:
+    "Give endpoints such as http://127.0.0.1:2379 or etcd://host1:2379,host2:2379.",
+  TENFOLD_COORDINATION_ANSWER_INVALID:
+    "The server's answer is not etcd's v3 protocol: see what listens at that address.",
+
+  // coordinator-node
+  TENFOLD_COORDINATOR_NODE_FOLDER_IN_USE: "Another process serves this data folder: stop it first.",
+  TENFOLD_COORDINATOR_NODE_DATA_UNKNOWN:
+    "Open the data folder with the version that wrote it; it is untouched.",
+  TENFOLD_COORDINATOR_NODE_STORAGE_FAILED: "Free the disk, or make the data folder writable.",
+  TENFOLD_COORDINATOR_NODE_PORT_TAKEN:
+    "Stop the program that holds the port, or give another port.",
+
   // fleet
   TENFOLD_FLEET_DEFINITION_INVALID: "Correct the fleet file at the place that the message names.",
-  TENFOLD_FLEET_FILE_UNREADABLE: "Give the path of a file that exports `defineFleet(…)` as default.",
+  TENFOLD_FLEET_FILE_UNREADABLE:
+    "Give the path of a file that exports `defineFleet(…)` as default.",
   TENFOLD_FLEET_ALREADY_RUNNING:
     "A supervisor runs on this data folder: stop it, or give another folder with `--data`.",
-  TENFOLD_FLEET_NOT_RUNNING: "Start the fleet with `npx tenfold up`, or name its folder with `--data`.",
+  TENFOLD_FLEET_NOT_RUNNING:
+    "Start the fleet with `npx tenfold up`, or name its folder with `--data`.",
   TENFOLD_FLEET_PORT_TAKEN:
     "Stop the program that holds the port, or move the fleet with `--ports FROM`.",
   TENFOLD_FLEET_DISK_FULL: "Free space on the disk that holds the data folder.",
   TENFOLD_FLEET_DATA_UNKNOWN:
     "The data folder was written by another version: use that version, or start anew with `--fresh`.",
   TENFOLD_FLEET_INSTANCE_UNKNOWN: "Use one of the names that `npx tenfold status` shows.",
-  TENFOLD_FLEET_START_FAILED: "Read the log that the message names; the fleet did not come up in time.",
+  TENFOLD_FLEET_START_FAILED:
+    "Read the log that the message names; the fleet did not come up in time.",
 
   // partitioning
   TENFOLD_PARTITIONING_PLACEMENT_INVALID: "Correct the placement's rows that the message names.",
@@ -30,7 +54,8 @@ export const errorCodes = {
   TENFOLD_PARTITIONING_SLOT_UNKNOWN: "Ask for a slot of this map; they are counted from 0.",
 
   // replication
-  TENFOLD_REPLICATION_TOPOLOGY_INVALID: "Correct the topology entry, or let the fleet write it anew.",
+  TENFOLD_REPLICATION_TOPOLOGY_INVALID:
+    "Correct the topology entry, or let the fleet write it anew.",
   TENFOLD_REPLICATION_FORMAT_UNKNOWN: "Bring this program up to the version that wrote it.",
 
   // postgres
@@ -45,18 +70,22 @@ export const errorCodes = {
   TENFOLD_POSTGRES_FOLDER_IN_USE: "Stop the server that runs on this data folder.",
   TENFOLD_POSTGRES_VERSION_MISMATCH:
     "Use the PostgreSQL major version that made the folder, or move the data by dump and restore.",
-  TENFOLD_POSTGRES_BACKUP_FAILED: "Look at the server that the copy is taken from, then seed again.",
+  TENFOLD_POSTGRES_BACKUP_FAILED:
+    "Look at the server that the copy is taken from, then seed again.",
   TENFOLD_POSTGRES_UNAVAILABLE: "Try again: the server is down, starting, or out of reach.",
   TENFOLD_POSTGRES_REFUSED: "Correct user, password or database; the server refused them.",
   TENFOLD_POSTGRES_QUERY_FAILED: "Read the server's message; the statement was refused.",
   TENFOLD_POSTGRES_SCHEMA_NEWER: "Bring this program up to the version that made the tables.",
   // queueing
   TENFOLD_QUEUEING_FULL: "Wait retryAfterMs and ask again; add workers if it stays full.",
-  TENFOLD_QUEUEING_MESSAGE_INVALID: "Correct what the message names: a field, its type or its size.",
+  TENFOLD_QUEUEING_MESSAGE_INVALID:
+    "Correct what the message names: a field, its type or its size.",
   TENFOLD_QUEUEING_UNAVAILABLE: "Ask again with the same idempotency key; see that the owner runs.",
   TENFOLD_QUEUEING_STORAGE_FAILED: "Nothing was stored. Free the disk, or make the file writable.",
-  TENFOLD_QUEUEING_FILE_LOCKED: "Another process owns this queue file: stop it, or use another file.",
-  TENFOLD_QUEUEING_FILE_UNSUPPORTED: "Open the file with the version that wrote it; it is untouched.",
+  TENFOLD_QUEUEING_FILE_LOCKED:
+    "Another process owns this queue file: stop it, or use another file.",
+  TENFOLD_QUEUEING_FILE_UNSUPPORTED:
+    "Open the file with the version that wrote it; it is untouched.",
 
   // identifiers
   TENFOLD_IDENTIFIERS_ID_INVALID: "Send the id as decimal text, without sign or leading zeros.",

@@ -1,0 +1,22 @@
+export { type BackOff, backOff, backOffDefaults } from "./back-off.ts";
+export {
+  type CallOptions,
+  type Change,
+  type Condition,
+  type Coordinator,
+  coordinatorDefaults,
+  type Entry,
+  type EntryChange,
+  type Listing,
+  type Revision,
+  type Session,
+  type SessionState,
+  type Transaction,
+  type TransactionResult,
+  type WatchBatch,
+} from "./coordinator.ts";
+export { createKeptSession, type KeptSession, type KeptSessionOptions } from "./kept-session.ts";
+export { type FleetKeys, fleetKeys } from "./keys.ts";
+export { claimNumber, type NumberClaim, type NumberClaimOptions } from "./number-claim.ts";
+export { type RevisedChange, type WatchBuffer, watchBuffer } from "./watch-buffer.ts";
+export { type WatchedMap, type WatchedMapOptions, watchedMap } from "./watched-map.ts";
