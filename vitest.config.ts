@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-const conditions = ["tenfold:source", "node", "import", "module", "default"];
+// No "import" here: it would reach `require` in the workers too, and break packages with both forms.
+const conditions = ["tenfold:source", "node", "module", "default"];
 const resolve = { conditions };
 const ssr = { resolve: { conditions, externalConditions: ["tenfold:source"] } };
 

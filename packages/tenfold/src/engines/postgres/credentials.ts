@@ -1,0 +1,26 @@
+import { randomBytes } from "node:crypto";
+
+import { fileStorage } from "../../runtime/storage.ts";
+
+/** The passwords of a store's roles; every server of the store has the same. */
+export interface PostgresCredentials {
+  readonly superuser: string;
+  readonly replicator: string;
+  readonly app: string;
+}
+
+const fileName = "credentials.json";
+
+/** The store's passwords from its folder, made on first use; the file has mode 0600. */
+export async function postgresCredentials(folder: string): Promise<PostgresCredentials> {
+  const storage = fileStorage(folder);
+  const kept = await storage.read(fileName);
+  if (kept !== undefined) return JSON.parse(Buffer.from(kept).toString()) as PostgresCredentials;
+  const made = { superuser: password(), replicator: password(), app: password() };
+  await storage.write(fileName, JSON.stringify(made));
+  return made;
+}
+
+function password(): string {
+  return randomBytes(24).toString("base64url");
+}

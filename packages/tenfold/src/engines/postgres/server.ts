@@ -1,0 +1,204 @@
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import type { Clock } from "../../runtime/clock.ts";
+import { TenfoldError } from "../../runtime/errors.ts";
+import { type PgClientConfig, withClient } from "./client.ts";
+import type { PostgresEngine } from "./engine.ts";
+import { dataVersion, initialise } from "./initialise.ts";
+import { seedStandby } from "./seed-standby.ts";
+import { serverFailure } from "./server-failure.ts";
+import { settingsFile, settingsText, slotName } from "./settings.ts";
+import type { PostgresServerSpec } from "./shard-plan.ts";
+import { clearStalePid, waitVacant } from "./stale-pid.ts";
+import { replicationRole, superuserRole } from "./store-connections.ts";
+
+/** How to start a server as a direct child; it dies with the process that spawns it. */
+export interface ServerCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface ServerState {
+  readonly role: "primary" | "standby";
+  /** Does this standby receive from its primary? False for a primary. */
+  readonly streaming: boolean;
+}
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** The server's end, if it ended meanwhile: makes the wait fail at once. */
+  readonly failure?: (() => TenfoldError | undefined) | undefined;
+}
+
+export const serverDefaults: {
+  readonly readyTimeoutMs: number;
+  readonly readyPollMs: number;
+  readonly queryTimeoutMs: number;
+  readonly stopGraceMs: number;
+} = Object.freeze({
+  readyTimeoutMs: 60_000,
+  readyPollMs: 25,
+  queryTimeoutMs: 2_000,
+  stopGraceMs: 10_000,
+});
+
+/** One PostgreSQL server: what to do before it is spawned, how to spawn it, how to ask it. */
+export interface PostgresServer {
+  readonly spec: PostgresServerSpec;
+  /** Fast shutdown: open transactions are rolled back, the WAL is flushed. */
+  readonly stopSignal: "SIGINT";
+  /** Send this when the stop signal did not end it within `serverDefaults.stopGraceMs`. */
+  readonly forceSignal: "SIGQUIT";
+  /** Has it data? @throws TENFOLD_POSTGRES_VERSION_MISMATCH */
+  hasData(): Promise<boolean>;
+  /** Makes an empty database. Only for a server without data. */
+  initialise(): Promise<void>;
+  /** Copies a running server. Only for a server without data. */
+  seed(from: PostgresServerSpec): Promise<void>;
+  /** Removes its data; it must not run. */
+  wipe(): Promise<void>;
+  /** Writes its settings anew and waits for what a killed server left to be gone. */
+  prepare(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  /** The quick part of `prepare`, for a supervisor that starts it again after it ended. */
+  clearStalePid(): void;
+  command(): ServerCommand;
+  /** Asks it with a real query. @throws TENFOLD_POSTGRES_UNAVAILABLE, TENFOLD_POSTGRES_REFUSED */
+  state(): Promise<ServerState>;
+  /** Answers it? Never throws. */
+  isReady(): Promise<boolean>;
+  /**
+   * Waits until it answers, and a standby receives from its primary.
+   * @throws TENFOLD_DEADLINE_EXCEEDED, or what `failure` says
+   */
+  waitReady(options?: WaitOptions): Promise<ServerState>;
+  /** Why it ended, from the last lines of its log. */
+  failure(log: string): TenfoldError;
+  /** For administration on this machine. */
+  superuser(database?: string): PgClientConfig;
+}
+
+/** @param follows where this server's primary is, for a standby */
+export function postgresServer(
+  engine: PostgresEngine,
+  spec: PostgresServerSpec,
+  follows: PostgresServerSpec | undefined,
+): PostgresServer {
+  const { pg, credentials, binaries, runAs } = engine;
+  const { clock } = engine.runtime;
+  const data = join(spec.folder, "data");
+
+  const superuser = (database = "postgres"): PgClientConfig => ({
+    host: spec.address,
+    port: spec.port,
+    user: superuserRole,
+    password: credentials.superuser,
+    database,
+    connectionTimeoutMillis: serverDefaults.queryTimeoutMs,
+    query_timeout: serverDefaults.queryTimeoutMs,
+  });
+
+  const state = (): Promise<ServerState> =>
+    withClient(pg, superuser(), async (client) => {
+      const { rows } = await client.query(
+        `select pg_is_in_recovery() as standby,
+                exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming`,
+      );
+      const standby = rows[0]?.standby === true;
+      return { role: standby ? "standby" : "primary", streaming: rows[0]?.streaming === true };
+    });
+
+  const isReady = (): Promise<boolean> =>
+    state().then(
+      () => true,
+      () => false,
+    );
+
+  const openFolder = async (): Promise<void> => {
+    await mkdir(spec.folder, { recursive: true, mode: 0o700 });
+    // The store's folder is ours to open; the server's user must be able to pass through it.
+    if (runAs.way === "other-user") await chmod(dirname(spec.folder), 0o711);
+  };
+
+  const writeSettings = async (): Promise<void> => {
+    const passwordFile = join(spec.folder, "replication.pgpass");
+    await writeFile(passwordFile, `*:*:*:${replicationRole}:${credentials.replicator}\n`, {
+      mode: 0o600,
+    });
+    const { address, port, name } = spec;
+    const settings = { address, port, follows, passwordFile, slot: slotName(name) };
+    await writeFile(join(data, settingsFile), settingsText(settings), { mode: 0o600 });
+    await runAs.own(spec.folder);
+  };
+
+  return {
+    spec,
+    stopSignal: "SIGINT",
+    forceSignal: "SIGQUIT",
+    hasData: async () => (await dataVersion(spec.folder, runAs.major)) !== undefined,
+    async initialise() {
+      await openFolder();
+      const superuserPassword = credentials.superuser;
+      await initialise({ folder: spec.folder, superuserPassword, binaries, runAs });
+    },
+    async seed(from) {
+      await openFolder();
+      const { query_timeout: _, ...config } = superuser();
+      const { address: host, port } = from;
+      const role = { user: replicationRole, password: credentials.replicator };
+      const source = { ...config, ...role, host, port, database: "replication" };
+      await seedStandby(pg, { name: spec.name, folder: spec.folder, from: source });
+    },
+    async wipe() {
+      await waitVacant(data, clock);
+      await rm(data, { recursive: true, force: true });
+    },
+    async prepare(options) {
+      await waitVacant(data, clock, options?.signal);
+      await writeSettings();
+    },
+    clearStalePid: () => void clearStalePid(data),
+    command() {
+      const { command, args, ...user } = runAs.invocation(binaries.postgres, ["-D", data]);
+      const env = { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
+      return { command, args, cwd: spec.folder, env, ...user };
+    },
+    state,
+    isReady,
+    waitReady: (options) => waitReady(spec.name, state, clock, options),
+    failure: (log) => serverFailure(spec.name, log),
+    superuser,
+  };
+}
+
+async function waitReady(
+  name: string,
+  ask: () => Promise<ServerState>,
+  clock: Clock,
+  options: WaitOptions = {},
+): Promise<ServerState> {
+  const deadline = clock.now() + serverDefaults.readyTimeoutMs;
+  let last = "it did not answer";
+  while (clock.now() < deadline) {
+    const failure = options.failure?.();
+    if (failure !== undefined) throw failure;
+    try {
+      const state = await ask();
+      if (state.role === "primary" || state.streaming) return state;
+      last = "it does not receive from its primary";
+    } catch (error) {
+      // Only a server that is not up yet is worth waiting for.
+      if (!(error instanceof TenfoldError) || !error.retryable) throw error;
+      last = error.message;
+    }
+    await clock.sleep(serverDefaults.readyPollMs, { signal: options.signal });
+  }
+  throw new TenfoldError(
+    "TENFOLD_DEADLINE_EXCEEDED",
+    `${name} was not ready after ${serverDefaults.readyTimeoutMs} ms: ${last}.`,
+  );
+}

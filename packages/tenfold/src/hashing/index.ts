@@ -1,0 +1,1 @@
+export { murmur3 } from "./murmur3.ts";

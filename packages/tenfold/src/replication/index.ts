@@ -1,0 +1,1 @@
+export { decodeTopology, encodeTopology, type ShardNode, type Topology } from "./topology.ts";
