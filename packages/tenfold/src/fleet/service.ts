@@ -30,6 +30,8 @@ export interface ServiceContext<Settings = Readonly<Record<string, unknown>>> {
   readonly runtime: Runtime;
   readonly metrics: Registry;
   readonly coordinator: Coordinator;
+  /** The fleet's token, for calls to admin surfaces; undefined when none was given. */
+  readonly token: string | undefined;
   /** The process's session: its registration and worker numbers hang on it. */
   session(): Session;
   /** A client of another service of the fleet, balanced over its members. */

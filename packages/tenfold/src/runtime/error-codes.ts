@@ -95,6 +95,13 @@ export const errorCodes = {
 
   // caching
   TENFOLD_CACHING_FLIGHTS_EXCEEDED: "Try again shortly, or raise flightsMax.",
+  // console
+  TENFOLD_CONSOLE_SOURCE_FAILED: "The process that the message names did not answer: see its log.",
+  TENFOLD_CONSOLE_REQUEST_INVALID: "Correct the request as the message says.",
+  TENFOLD_CONSOLE_NOT_FOUND: "Correct the path: / is the page, /api/state.json the state.",
+  TENFOLD_CONSOLE_BUSY: "Close some of the console's open pages.",
+  TENFOLD_CONSOLE_NOT_BUILT: "Build the page: npm run build.",
+  TENFOLD_CONSOLE_TOKEN_MISSING: "Give the console the fleet's token: TENFOLD_TOKEN.",
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;
