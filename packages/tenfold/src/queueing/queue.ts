@@ -6,7 +6,7 @@ export interface NewMessage {
   readonly body: string;
   /** Order inside `pending(key)`, unique within the key: for posts the decimal id, zero-padded. */
   readonly sort: string;
-  /** The same key again answers with the first message instead of storing a second. */
+  /** Used again within `key`, it answers with the first message instead of storing a second. */
   readonly idempotencyKey: string;
   /** Stands for the request's content: another one under the same idempotency key is a mistake. */
   readonly fingerprint?: string;
@@ -35,7 +35,10 @@ export interface Job {
   readonly leaseMs: number;
 }
 
-/** done: the effect is durable everywhere a reader may look. retry: again after `delayMs`. dead: give up. */
+/**
+ * done: the effect is durable everywhere a reader may look. retry: again after `delayMs`. dead: give
+ * up. release: not tried; hand it out again at once, and do not count this attempt.
+ */
 export type Settlement =
   | { readonly sequence: bigint; readonly token: bigint; readonly result: "done" }
   | {
@@ -50,9 +53,13 @@ export type Settlement =
       readonly token: bigint;
       readonly result: "dead";
       readonly reason: string;
-    };
+    }
+  | { readonly sequence: bigint; readonly token: bigint; readonly result: "release" };
 
-/** A message that is accepted and not done: readers merge it over what the database has. */
+/**
+ * A message that is accepted and not done: readers merge it over what the database has. A dead one
+ * is among them: what was acknowledged does not vanish from its author's eyes.
+ */
 export interface PendingMessage {
   readonly sequence: bigint;
   readonly key: string;
@@ -76,12 +83,13 @@ export interface QueueStats {
   readonly ready: number;
   readonly leased: number;
   readonly delayed: number;
-  /** Age of the oldest message that is not done, in milliseconds; 0 when there is none. */
+  /** Age of the oldest message that is neither done nor dead, in milliseconds; 0 when none is. */
   readonly oldestMs: number;
 }
 
 export interface QueueCallOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Give up after this long; the outcome is then unknown. */
   readonly deadlineMs?: number;
 }
 
@@ -92,7 +100,8 @@ export interface QueueCallOptions {
  * Throws `TENFOLD_QUEUEING_FULL` (retryable, with `retryAfterMs`) at its limits,
  * `TENFOLD_QUEUEING_MESSAGE_INVALID` for messages beyond them, and `TENFOLD_QUEUEING_UNAVAILABLE`
  * (retryable) when its owner cannot be reached; then the outcome is unknown, and the producer asks
- * again with the same idempotency key.
+ * again with the same idempotency key. `TENFOLD_QUEUEING_STORAGE_FAILED` (retryable): the disk
+ * refused; nothing of the call was stored.
  */
 export interface Queue {
   enqueue(message: NewMessage, options?: QueueCallOptions): Promise<EnqueueResult>;

@@ -1,0 +1,113 @@
+import {
+  type MessageRow,
+  messageStates,
+  noCounters,
+  type QueueCounters,
+  type QueueTable,
+} from "../../queueing/queue-table.ts";
+import { type SortedList, sortedList } from "./sorted-list.ts";
+
+interface Entry {
+  sequence: number;
+  dueMs: number;
+  sort: string;
+}
+
+/** The messages of one key: those that are open by sequence, those that are not done by sort. */
+interface Lane {
+  readonly open: SortedList<Entry>;
+  readonly pending: SortedList<Entry>;
+}
+
+const { leased, delayed, done, dead } = messageStates;
+const bySequence = (a: Entry, b: Entry): number => a.sequence - b.sequence;
+const byDue = (a: Entry, b: Entry): number => a.dueMs - b.dueMs || a.sequence - b.sequence;
+// By code point, as SQLite compares UTF-8; `<` would compare UTF-16 units.
+const bySort = (a: Entry, b: Entry): number => Buffer.compare(utf8(a.sort), utf8(b.sort));
+const utf8 = (text: string): Buffer => Buffer.from(text);
+
+/** A message table on the heap, for one process and for tests. Rows go in and out as copies. */
+export function memoryQueueTable(): QueueTable {
+  const rows = new Map<number, MessageRow>();
+  const sequences = new Map<string, number>();
+  const lanes = new Map<string, Lane>();
+  const states = Object.values(messageStates).map(() => sortedList<Entry>(bySequence));
+  const timed = sortedList<Entry>(byDue);
+  let counters: QueueCounters = { ...noCounters };
+
+  const idempotencyName = (key: string, name: string): string => JSON.stringify([key, name]);
+  const copy = (sequence: number | undefined): MessageRow | undefined => {
+    const row = sequence === undefined ? undefined : rows.get(sequence);
+    return row && { ...row };
+  };
+  const copies = (entries: readonly Entry[]): MessageRow[] =>
+    entries.map(({ sequence }) => copy(sequence) as MessageRow);
+  const laneOf = (key: string): Lane => {
+    const lane = lanes.get(key) ?? { open: sortedList(bySequence), pending: sortedList(bySort) };
+    lanes.set(key, lane);
+    return lane;
+  };
+
+  const link = (row: MessageRow): void => {
+    const { state } = row;
+    const lane = laneOf(row.key);
+    states[state]?.add(row);
+    if (state === leased || state === delayed) timed.add(row);
+    if (state !== done && state !== dead) lane.open.add(row);
+    if (state !== done) lane.pending.add(row);
+  };
+  const unlink = (row: MessageRow): void => {
+    const lane = laneOf(row.key);
+    for (const list of [states[row.state], timed, lane.open, lane.pending]) list?.remove(row);
+    if (lane.pending.size === 0) lanes.delete(row.key);
+  };
+
+  return {
+    insert(row) {
+      const stored = { ...row };
+      rows.set(row.sequence, stored);
+      sequences.set(idempotencyName(row.key, row.idempotencyKey), row.sequence);
+      link(stored);
+    },
+    update(row) {
+      const stored = rows.get(row.sequence) as MessageRow;
+      unlink(stored);
+      Object.assign(stored, row);
+      link(stored);
+    },
+    remove(sequence) {
+      const row = rows.get(sequence) as MessageRow;
+      unlink(row);
+      rows.delete(sequence);
+      sequences.delete(idempotencyName(row.key, row.idempotencyKey));
+    },
+    bySequence: copy,
+    byIdempotencyKey: (key, name) => copy(sequences.get(idempotencyName(key, name))),
+    isPending(key, sort) {
+      const list = lanes.get(key)?.pending;
+      return list?.at(list.indexOf({ sequence: 0, dueMs: 0, sort }))?.sort === sort;
+    },
+    laneHead: (key) => copy(lanes.get(key)?.open.at(0)?.sequence),
+    inState(state, after, limit) {
+      const list = states[state] as SortedList<Entry>;
+      const from = list.indexOf({ sequence: after + 1, dueMs: 0, sort: "" });
+      return copies(list.slice(from, from + limit));
+    },
+    due(untilMs, limit) {
+      const ended = timed.indexOf({ sequence: Number.MAX_SAFE_INTEGER, dueMs: untilMs, sort: "" });
+      return copies(timed.slice(0, Math.min(ended, limit)));
+    },
+    nextDueMs: () => timed.at(0)?.dueMs,
+    pending(key, before, limit) {
+      const list = lanes.get(key)?.pending;
+      if (list === undefined) return [];
+      const to =
+        before === undefined ? list.size : list.indexOf({ sequence: 0, dueMs: 0, sort: before });
+      return copies(list.slice(Math.max(0, to - limit), to)).reverse();
+    },
+    loadCounters: () => ({ ...counters }),
+    saveCounters(changed) {
+      counters = { ...changed };
+    },
+  };
+}

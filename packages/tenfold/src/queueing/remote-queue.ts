@@ -1,0 +1,131 @@
+import { isTenfoldError, TenfoldError } from "../runtime/errors.ts";
+import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
+import { fullJitterMs } from "./backoff.ts";
+import type { Queue, QueueCallOptions } from "./queue.ts";
+import type { QueueOperation } from "./queue-core.ts";
+import { queueAnswers, toWire } from "./queue-protocol.ts";
+
+export interface RemoteCallOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Milliseconds that this try may take. */
+  readonly deadlineMs: number;
+  /** May it be sent again when its outcome is unknown? */
+  readonly idempotent: boolean;
+}
+
+/**
+ * Sends one operation to the owner (`POST /v1/queue/<operation>`) and gives back the decoded JSON.
+ * It throws the owner's error as `decodeQueueError` gives it, and anything else when there was no
+ * answer.
+ */
+export type RemoteCall = (
+  operation: QueueOperation,
+  payload: unknown,
+  options: RemoteCallOptions,
+) => Promise<unknown>;
+
+export interface RemoteQueueOptions {
+  /** How long a call may take in all, tries included, without a `deadlineMs` of its own. */
+  readonly deadlineMs?: number;
+  /** How long one try may take; a claim's wait comes on top. */
+  readonly tryMs?: number;
+  readonly runtime?: Partial<Runtime>;
+}
+
+export const remoteQueueDefaults: {
+  readonly deadlineMs: number;
+  readonly tryMs: number;
+  readonly backoff: { readonly baseMs: number; readonly capMs: number };
+} = Object.freeze({
+  deadlineMs: 10_000,
+  tryMs: 2_000,
+  /** An owner is back in under a second: ask often, but not all at once. */
+  backoff: Object.freeze({ baseMs: 20, capMs: 250 }),
+});
+
+/**
+ * The queue of another process. While its owner restarts, calls that are safe to repeat (all but
+ * `claim`) are repeated until their deadline: `enqueue` by its idempotency key, `settle` by its
+ * tokens. `close` closes nothing: the owner's queue and the call belong to others.
+ */
+export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}): Queue {
+  const { clock, random } = runtimeWith(options.runtime);
+  const { backoff } = remoteQueueDefaults;
+  const callMs = options.deadlineMs ?? remoteQueueDefaults.deadlineMs;
+  const tryMs = options.tryMs ?? remoteQueueDefaults.tryMs;
+
+  const once = async (
+    operation: QueueOperation,
+    payload: unknown,
+    tried: RemoteCallOptions,
+  ): Promise<unknown> => {
+    try {
+      return await call(operation, toWire(payload), tried);
+    } catch (error) {
+      throw remoteError(operation, error, tried.signal);
+    }
+  };
+
+  const repeat = async (
+    operation: QueueOperation,
+    payload: unknown,
+    { signal, deadlineMs = callMs }: QueueCallOptions = {},
+  ): Promise<unknown> => {
+    const untilMs = clock.now() + deadlineMs;
+    for (let attempt = 1; ; attempt++) {
+      const leftMs = Math.max(1, untilMs - clock.now());
+      const tried = { signal, deadlineMs: Math.min(tryMs, leftMs), idempotent: true };
+      try {
+        return await once(operation, payload, tried);
+      } catch (error) {
+        if (!isTenfoldError(error, "TENFOLD_QUEUEING_UNAVAILABLE")) throw error;
+        const pauseMs = fullJitterMs(random, attempt, backoff) + 1;
+        if (clock.now() + pauseMs >= untilMs) throw error;
+        await clock.sleep(pauseMs, { signal });
+      }
+    }
+  };
+
+  return {
+    async enqueue(message, options) {
+      const answer = await repeat("enqueue", message, options);
+      return queueAnswers.enqueue(answer, "answer");
+    },
+    async claim(request, options = {}) {
+      const { signal, deadlineMs = request.waitMs + tryMs } = options;
+      const answer = await once("claim", request, { signal, deadlineMs, idempotent: false });
+      return queueAnswers.claim(answer, "answer").jobs;
+    },
+    async settle(settlements, options) {
+      const answer = await repeat("settle", { settlements }, options);
+      return queueAnswers.settle(answer, "answer");
+    },
+    async pending(request, options) {
+      const answer = await repeat("pending", request, options);
+      return queueAnswers.pending(answer, "answer").messages;
+    },
+    async completed(request, options) {
+      const answer = await repeat("completed", request, options);
+      return queueAnswers.completed(answer, "answer").messages;
+    },
+    async stats(options) {
+      return queueAnswers.stats(await repeat("stats", {}, options), "answer");
+    },
+    async close() {},
+  };
+}
+
+/** The owner's own errors and the caller's abort stay; all else means that there was no answer. */
+function remoteError(
+  operation: QueueOperation,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): unknown {
+  if (signal?.aborted) return error;
+  if (isTenfoldError(error) && error.code.startsWith("TENFOLD_QUEUEING_")) return error;
+  const message = `The queue's owner gave no answer to ${operation}; the outcome is unknown.`;
+  return new TenfoldError("TENFOLD_QUEUEING_UNAVAILABLE", message, {
+    retryable: true,
+    cause: error,
+  });
+}
