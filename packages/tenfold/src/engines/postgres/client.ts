@@ -84,9 +84,9 @@ async function end(client: PgClient): Promise<void> {
   clearTimeout(hangUp);
 }
 
-// https://www.postgresql.org/docs/18/errcodes-appendix.html: connection, resources, shutdown, and
-// a transaction that lost against another one.
-const retryableStates = /^(08|53|57P0|40001|40P01|25006)/;
+// https://www.postgresql.org/docs/18/errcodes-appendix.html: connection, resources, shutdown, time
+// limits, a transaction that lost against another one, and a primary that has become a standby.
+const retryableStates = /^(08|53|57P0|57014|55P03|40001|40P01|25006)/;
 const refusedStates = /^(28|3D000)/;
 
 /**
