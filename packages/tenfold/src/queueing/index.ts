@@ -1,4 +1,5 @@
 export { type BackoffOptions, fullJitterMs } from "./backoff.ts";
+export { type RetryOptions, retryDefaults } from "./job-verdict.ts";
 export type {
   DoneMessage,
   EnqueueResult,
@@ -25,3 +26,5 @@ export {
   remoteQueue,
   remoteQueueDefaults,
 } from "./remote-queue.ts";
+export { createWorker, type Worker, type WorkerOptions, workerDefaults } from "./worker.ts";
+export type { CounterSource } from "./worker-metrics.ts";

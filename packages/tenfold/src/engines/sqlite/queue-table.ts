@@ -83,7 +83,7 @@ export function sqliteQueueTable(database: DatabaseSync): QueueTable {
     laneHead: (key) => one(laneHead, key),
     inState: (state, after, limit) => all(inState, state, after, limit),
     due: (untilMs, limit) => all(due, untilMs, limit),
-    nextDueMs: () => (nextDue.get()?..dueMs as number | null) ?? undefined,
+    nextDueMs: () => (nextDue.get()?.dueMs as number | null) ?? undefined,
     pending: (key, before, limit) => all(pending, key, before ?? null, limit),
     loadCounters() {
       const counters: QueueCounters = { ...noCounters };
