@@ -1,9 +1,14 @@
 import { defineConfig } from "vitest/config";
 
+import { CountingReporter } from "./tools/proof/vitest-reporter.ts";
+
 // No "import" here: it would reach `require` in the workers too, and break packages with both forms.
 const conditions = ["tenfold:source", "node", "module", "default"];
 const resolve = { conditions };
 const ssr = { resolve: { conditions, externalConditions: ["tenfold:source"] } };
+
+/** Where `npm run check` and `npm test` want the counts; unset when a person runs vitest. */
+const report = process.env.TENFOLD_TEST_REPORT;
 
 /**
  * unit: pure code, shared threads. process: tests that start servers or child processes, one fork
@@ -11,6 +16,7 @@ const ssr = { resolve: { conditions, externalConditions: ["tenfold:source"] } };
  */
 export default defineConfig({
   test: {
+    reporters: report === undefined ? ["default"] : ["dot", new CountingReporter(report)],
     projects: [
       {
         resolve,
