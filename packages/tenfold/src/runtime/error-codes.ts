@@ -47,6 +47,24 @@ export const errorCodes = {
   TENFOLD_FLEET_INSTANCE_UNKNOWN: "Use one of the names that `npx tenfold status` shows.",
   TENFOLD_FLEET_START_FAILED:
     "Read the log that the message names; the fleet did not come up in time.",
+  TENFOLD_FLEET_ROUTE_INVALID: "Correct the route pattern that the message names.",
+  TENFOLD_FLEET_ROUTE_UNKNOWN: "Correct the path; nothing is served there.",
+  TENFOLD_FLEET_METHOD_NOT_ALLOWED: "Use one of the methods that the Allow header names.",
+  TENFOLD_FLEET_REQUEST_INVALID: "Correct the request as the message says.",
+  TENFOLD_FLEET_BODY_TOO_LARGE: "Send a smaller body; `details.bodyBytesMax` is the limit.",
+  TENFOLD_FLEET_CONTENT_TYPE_UNSUPPORTED: "Send JSON, with content-type: application/json.",
+  TENFOLD_FLEET_HOST_REFUSED: "Use an address of this process, or localhost, in the URL.",
+  TENFOLD_FLEET_ORIGIN_REFUSED: "Pages of other origins may not call this; open its own page.",
+  TENFOLD_FLEET_TOKEN_REFUSED: "Send the fleet's token: authorization: Bearer TOKEN.",
+  TENFOLD_FLEET_ENVIRONMENT_INVALID: "Correct the environment variable that the message names.",
+  TENFOLD_FLEET_SECRET_UNREADABLE:
+    "Make the file or the variable of the secret reference readable.",
+  TENFOLD_FLEET_STORE_UNKNOWN: "List the store under `stores` of the service in the fleet file.",
+
+  // telemetry
+  TENFOLD_TELEMETRY_METRIC_CONFLICT: "Give the two metrics different names, or the same shape.",
+  TENFOLD_TELEMETRY_EXPOSITION_INVALID:
+    "See what answers at that address; it is no Prometheus text.",
 
   // partitioning
   TENFOLD_PARTITIONING_PLACEMENT_INVALID: "Correct the placement's rows that the message names.",
@@ -102,6 +120,25 @@ export const errorCodes = {
   TENFOLD_CONSOLE_BUSY: "Close some of the console's open pages.",
   TENFOLD_CONSOLE_NOT_BUILT: "Build the page: npm run build.",
   TENFOLD_CONSOLE_TOKEN_MISSING: "Give the console the fleet's token: TENFOLD_TOKEN.",
+
+  // balancing
+  TENFOLD_BALANCING_WEIGHT_INVALID: "Give every endpoint a finite weight from 0.",
+
+  // resilience
+  TENFOLD_RESILIENCE_DEADLINE_INVALID:
+    "Send the milliseconds that are left as a plain decimal number, or leave the header out.",
+
+  // discovery
+  TENFOLD_DISCOVERY_MEMBER_INVALID: "Correct the field of the member entry that the message names.",
+  TENFOLD_DISCOVERY_FORMAT_UNKNOWN: "Bring this program up to the version that wrote the entry.",
+  TENFOLD_DISCOVERY_NO_ENDPOINT:
+    "See that an instance of the service runs and is registered, then try again.",
+  TENFOLD_DISCOVERY_CALL_FAILED:
+    "Read `cause` and `details`; call again only if `retryable` is true.",
+  TENFOLD_DISCOVERY_RESPONSE_TOO_LARGE: "Ask for less at once, or raise `responseBytesMax`.",
+  TENFOLD_DISCOVERY_RESPONSE_INVALID: "See what the service answered; it was not what it promised.",
+  TENFOLD_DISCOVERY_CALLS_EXCEEDED: "Try again shortly, or raise `callsMax`.",
+  TENFOLD_DISCOVERY_CLOSED: "The client was closed by its owner; create a new one.",
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;
