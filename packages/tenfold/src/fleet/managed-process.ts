@@ -46,6 +46,8 @@ export interface ManagedProcess {
   start(): void;
   /** Resolves when it is ready; rejects with the signal's reason. */
   whenReady(signal: AbortSignal): Promise<void>;
+  /** Asks it to end, starts it again at once, resolves when it is ready anew. */
+  restart(signal: AbortSignal): Promise<void>;
   /** Asks it to end, kills it after the grace period, resolves when it has ended. */
   stop(): Promise<void>;
   /** Sends a signal to the running process, as a person with `kill` would. False: none runs. */
@@ -75,6 +77,7 @@ class SupervisedProcess implements ManagedProcess {
   #startedAtMs: number | undefined;
   #readyAtMs: number | undefined;
   #lastExit: string | undefined;
+  #restarting = false;
   #running: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
 
@@ -108,6 +111,17 @@ class SupervisedProcess implements ManagedProcess {
     }
   }
 
+  async restart(signal: AbortSignal): Promise<void> {
+    const before = this.#spawned;
+    if (this.#child !== undefined) {
+      this.#restarting = true;
+      this.#enter("stopping", "restarting on request");
+      this.#askToEnd();
+    }
+    while (this.#spawned === before) await this.#clock.sleep(20, { signal });
+    await this.whenReady(signal);
+  }
+
   stop(): Promise<void> {
     if (this.#running === undefined) return Promise.resolve();
     this.#ending ??= this.#end(this.#running);
@@ -124,6 +138,10 @@ class SupervisedProcess implements ManagedProcess {
       const began = this.#clock.now();
       await this.#runOnce();
       if (signal.aborted) return;
+      if (this.#restarting) {
+        this.#restarting = false;
+        continue;
+      }
       const { delayMs, looping, alarm } = this.#policy.ended(this.#clock.now() - began);
       const message = `ended: ${this.#lastExit}`;
       this.#enter(looping ? "failed" : "backoff", alarm ? `${message}; looping` : message, true);
@@ -166,9 +184,9 @@ class SupervisedProcess implements ManagedProcess {
   /** Returns when the process is over; one that no longer answers is ended by force. */
   async #staysAlive(over: AbortSignal): Promise<void> {
     let misses = 0;
-    while (!over.aborted && !this.#stopping.signal.aborted) {
+    while (!over.aborted && this.#state === "ready") {
       await this.#pause(managedProcessDefaults.healthEveryMs, over);
-      if (over.aborted || this.#stopping.signal.aborted) return;
+      if (over.aborted || this.#state !== "ready") return;
       misses = (await this.#options.isAlive()) ? 0 : misses + 1;
       if (misses < managedProcessDefaults.healthMissesMax || over.aborted) continue;
       this.#enter("ready", "does not answer any more; killed", true);
@@ -184,11 +202,19 @@ class SupervisedProcess implements ManagedProcess {
   async #end(running: Promise<void>): Promise<void> {
     this.#stopping.abort();
     if (this.#child !== undefined) this.#enter("stopping", "stopping");
-    const kill = this.#clock.setTimer(this.#options.stopGraceMs, () => this.signal("SIGKILL"));
-    this.signal(this.#options.stopSignal);
+    this.#askToEnd();
     await running;
-    kill.cancel();
     this.#enter("stopped", "stopped");
+  }
+
+  #askToEnd(): void {
+    const child = this.#child;
+    if (child === undefined) return;
+    const kill = this.#clock.setTimer(this.#options.stopGraceMs, () => child.kill("SIGKILL"));
+    child.once("exit", () => kill.cancel());
+    child.kill(this.#options.stopSignal);
+    // A process that was stopped by hand cannot end by itself.
+    child.kill("SIGCONT");
   }
 
   #enter(state: ProcessState, message: string, unexpected = false): void {

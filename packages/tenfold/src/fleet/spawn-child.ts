@@ -10,32 +10,35 @@ export interface ChildSpec {
   readonly logFile: string;
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
-  /** Open an IPC channel, whose end tells a Node child that its parent is gone. */
-  readonly ipc: boolean;
+  /**
+   * A Node program of ours: gets an IPC channel, whose end tells it that its parent is gone, and
+   * the kernel's death signal. Other commands see to that themselves.
+   */
+  readonly program: boolean;
 }
 
 const logBytesMax = 16 * 1024 * 1024;
 const setprivPaths = ["/usr/bin/setpriv", "/bin/setpriv"];
 
 /**
- * Starts a direct child that writes to its own log file and dies with this process: through
- * `setpriv --pdeathsig KILL` where the system has it (it also ends a stopped child), and through
- * the IPC channel for Node children everywhere.
+ * Starts a direct child that writes to its own log file. A program of ours dies with this process:
+ * through `setpriv --pdeathsig KILL` where the system has it (which also ends a stopped child),
+ * and through the IPC channel everywhere.
  */
 export function spawnChild(spec: ChildSpec): ChildProcess {
   rotateLog(spec.logFile);
   const log = openSync(spec.logFile, "a", 0o600);
-  const setpriv = setprivPaths.find((path) => existsSync(path));
-  // Taking on another user clears the death signal, so it is only asked for when nothing does.
-  const wrap = setpriv !== undefined && spec.uid === undefined;
+  const setpriv = spec.program ? setprivPaths.find((path) => existsSync(path)) : undefined;
   try {
     return spawn(
-      wrap ? setpriv : spec.command,
-      wrap ? ["--pdeathsig", "KILL", spec.command, ...spec.args] : [...spec.args],
+      setpriv ?? spec.command,
+      setpriv ? ["--pdeathsig", "KILL", spec.command, ...spec.args] : [...spec.args],
       {
         cwd: spec.cwd,
         env: { ...spec.env },
-        stdio: ["ignore", log, log, ...(spec.ipc ? (["ipc"] as const) : [])],
+        // A session of its own: Ctrl-C in the terminal is the supervisor's business alone.
+        detached: true,
+        stdio: ["ignore", log, log, ...(spec.program ? (["ipc"] as const) : [])],
         ...(spec.uid === undefined ? {} : { uid: spec.uid }),
         ...(spec.gid === undefined ? {} : { gid: spec.gid }),
       },

@@ -1,0 +1,93 @@
+import { claimNumber, fleetKeys } from "tenfold/coordination";
+import type { ServiceContext } from "tenfold/fleet";
+import type { DoneMessage, Queue } from "tenfold/queueing";
+import { errorText, isTenfoldError } from "tenfold/runtime";
+
+import type { PostStore } from "./post-store.ts";
+
+export interface AuditOptions {
+  readonly context: Pick<
+    ServiceContext,
+    "coordinator" | "instance" | "metrics" | "runtime" | "session" | "stopping"
+  >;
+  readonly queue: Queue;
+  readonly store: PostStore;
+}
+
+const everyMs = 500;
+const batchMax = 500;
+const missingMax = 10_000;
+const secondLookMs = 1_000;
+
+/**
+ * Reads back every post that the queue calls done and counts those that their shard does not
+ * have: `tenfold_audit_missing` is the number of acknowledged posts that are lost right now. One
+ * auditor acts in a fleet: it holds the number 0 of "audit"; another takes over when it is gone.
+ */
+export function createAudit(options: AuditOptions): { close(): Promise<void> } {
+  const { context, queue, store } = options;
+  const { clock, log } = context.runtime;
+  const checked = context.metrics.counter({
+    name: "tenfold_audit_checked_total",
+    help: "Acknowledged writes that were read back from their store.",
+  });
+  const missingGauge = context.metrics.gauge({
+    name: "tenfold_audit_missing",
+    help: "Acknowledged writes that their store does not have.",
+  });
+  /** Rows looked for and not found, by sequence: looked for again in every round. */
+  const missing = new Map<bigint, DoneMessage>();
+  let after = 0n;
+
+  const round = async (): Promise<void> => {
+    const fresh = await queue.completed({ after, limit: batchMax });
+    const rows = [...missing.values(), ...fresh];
+    if (rows.length === 0) return;
+    const found = await store.present(
+      rows.map(({ key, sort }) => ({ userId: BigInt(key), id: BigInt(sort) })),
+    );
+    for (const row of rows) {
+      if (found.has(BigInt(row.sort))) missing.delete(row.sequence);
+      else if (missing.size < missingMax) missing.set(row.sequence, row);
+    }
+    after = fresh.at(-1)?.sequence ?? after;
+    checked.add(fresh.length);
+    const now = clock.wallNow();
+    const lost = [...missing.values()].filter(({ doneAtMs }) => now - doneAtMs > secondLookMs);
+    missingGauge.set(lost.length);
+  };
+
+  const auditWhileHeld = async (): Promise<void> => {
+    const session = context.session();
+    const claim = await claimNumber(context.coordinator, {
+      prefix: fleetKeys(context.instance.fleet).numbers("audit"),
+      count: 1,
+      session,
+    });
+    log.info("this process audits the writes", { session: session.id });
+    try {
+      while (!context.stopping.aborted && session.state !== "lost" && session.state !== "closed") {
+        await round().catch((error: unknown) => {
+          log.warn("audit round failed; it is repeated", { reason: errorText(error) });
+        });
+        await clock.sleep(everyMs, { signal: context.stopping });
+      }
+    } finally {
+      missingGauge.set(0);
+      await claim.release();
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (!context.stopping.aborted) {
+      await auditWhileHeld().catch((error: unknown) => {
+        if (isTenfoldError(error)) return;
+        log.warn("the audit stopped; it begins again", { reason: errorText(error) });
+      });
+      await clock.sleep(2 * everyMs, { signal: context.stopping }).catch(() => {});
+    }
+  };
+
+  const running = run();
+  return { close: () => running };
+}

@@ -1,0 +1,49 @@
+import { fleetKeys, watchedMap } from "tenfold/coordination";
+import type { ServiceContext } from "tenfold/fleet";
+import { decodeSlotMap, type SlotMap } from "tenfold/partitioning";
+import { errorText } from "tenfold/runtime";
+
+import { createPostStore, type PostStore } from "./post-store.ts";
+
+/** One shard of the store as the fleet tells of it. */
+interface Connection {
+  readonly name: string;
+  readonly primary: string;
+}
+
+const retryEveryMs = 200;
+
+/**
+ * The post store of a fleet's service: connections from its environment, the placement from the
+ * coordinator, tables made. Waits for both; an unreadable placement never replaces a good one.
+ */
+export async function openPostStore(context: ServiceContext): Promise<PostStore> {
+  const { coordinator, instance, runtime, stopping } = context;
+  const { log } = runtime;
+  const connections = (await context.store("posts")) as readonly Connection[];
+  const key = fleetKeys(instance.fleet).placement("posts");
+  const placements = watchedMap(coordinator, key, decodeSlotMap, { signal: stopping, log });
+  let last: SlotMap | undefined;
+  const placement = (): SlotMap => {
+    last = placements.current.get("") ?? last;
+    if (last === undefined) throw new Error(`There is no placement at ${key}.`);
+    return last;
+  };
+  await placements.ready;
+  const store = createPostStore({
+    shards: connections.map(({ name, primary }) => ({ name, connectionString: primary })),
+    placement,
+    log,
+  });
+  while (!stopping.aborted) {
+    try {
+      placement();
+      await store.migrate();
+      break;
+    } catch (error) {
+      log.info("waiting for the databases", { reason: errorText(error) });
+      await runtime.clock.sleep(retryEveryMs, { signal: stopping });
+    }
+  }
+  return store;
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { createSupervisor, planFleet, type Supervisor } from "tenfold/fleet";
+
+import { loadFleetFile } from "../fleet-file.ts";
+import { dataRoot } from "../running-fleet.ts";
+import { eventLine, stepLine, welcome } from "../terminal.ts";
+import { version } from "../version.ts";
+
+export interface UpOptions {
+  readonly data?: string;
+  readonly ports?: number;
+  readonly fresh?: boolean;
+  readonly json?: boolean;
+}
+
+/** `tenfold up`: starts a fleet, tells what happens, and stops it on Ctrl-C. */
+export async function up(file: string, options: UpOptions): Promise<void> {
+  const { definition, path, notice } = await loadFleetFile(file);
+  const plan = planFleet(definition, {
+    dataFolder: resolve(options.data ?? join(dataRoot, definition.name)),
+    ...(options.ports === undefined ? {} : { portsFrom: options.ports }),
+  });
+  const say = teller(options.json ?? false);
+  if (notice !== undefined) {
+    say({ event: "notice", notice }, `${notice}: its sources run, which need more memory.`);
+  }
+  say({ event: "starting", fleet: plan.fleet }, `Starting fleet ${plan.fleet} …`);
+  let isUp = false;
+  const supervisor = await createSupervisor({
+    plan,
+    fleetFile: path,
+    program: {
+      command: process.execPath,
+      args: [fileURLToPath(new URL("../../bin/tenfold.js", import.meta.url))],
+    },
+    resolveFrom: import.meta.url,
+    version,
+    fresh: options.fresh ?? false,
+    onStep: (step) => say({ event: "step", ...step }, stepLine(step)),
+    onEvent: (event) => {
+      if (isUp || event.unexpected) say({ event: "change", ...event }, eventLine(event));
+    },
+  });
+  const stop = stopOnRequest(supervisor, say);
+  try {
+    await supervisor.start(stop.signal);
+    isUp = true;
+    const token = readFileSync(join(plan.dataFolder, "token"), "utf8");
+    say(ready(plan), welcome(plan, token));
+    await stop.asked;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    await supervisor.stop();
+    stop.forget();
+  }
+}
+
+type Say = (event: object, text: string) => void;
+
+function teller(json: boolean): Say {
+  return (event, text) => process.stdout.write(`${json ? JSON.stringify(event) : text}\n`);
+}
+
+/** What a script that started the fleet wants to know. */
+function ready(plan: ReturnType<typeof planFleet>): object {
+  const url = (kind: string): string | undefined => {
+    const process = plan.processes.find((each) => each.kind === kind);
+    return process && `http://${plan.address}:${process.port}`;
+  };
+  return {
+    event: "ready",
+    gateway: url("gateway"),
+    console: url("console"),
+    admin: `http://${plan.address}:${plan.adminPort}`,
+    tokenFile: join(plan.dataFolder, "token"),
+    data: plan.dataFolder,
+    pid: process.pid,
+  };
+}
+
+/** Ctrl-C, SIGTERM, the admin API, or the end of the program that started us. Twice: at once. */
+function stopOnRequest(supervisor: Supervisor, say: Say) {
+  const controller = new AbortController();
+  const asked = new Promise<void>((resolve) => {
+    controller.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(1);
+    say({ event: "stopping" }, "\nStopping: draining requests; again to stop at once.");
+    controller.abort();
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, stop);
+  process.once("disconnect", stop);
+  void supervisor.stopAsked.then(stop);
+  const forget = (): void => {
+    for (const signal of signals) process.off(signal, stop);
+    process.off("disconnect", stop);
+    if (process.connected) process.disconnect();
+  };
+  return { signal: controller.signal, asked, forget };
+}

@@ -1,0 +1,44 @@
+import { Command, InvalidArgumentError } from "commander";
+import { errorText, isTenfoldError } from "tenfold/runtime";
+
+import { controlCommands } from "./commands/control.ts";
+import { run } from "./commands/run.ts";
+import { up } from "./commands/up.ts";
+import { version } from "./version.ts";
+
+/** The `tenfold` program. Exit codes: 0 done, 1 failed (one coded line on standard error). */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("tenfold")
+    .description("Runs a whole fleet on one machine, or one process of it.")
+    .version(version);
+  program
+    .command("up")
+    .description("start a fleet and keep it running until Ctrl-C")
+    .argument("<fleet-file>", "the file that exports defineFleet(…) as default")
+    .option("--data <dir>", "the fleet's data folder (default .tenfold/NAME)")
+    .option("--ports <from>", "move the fleet to 1,000 ports from this one", portNumber)
+    .option("--fresh", "start with empty data")
+    .option("--json", "one JSON line an event")
+    .action(up);
+  program
+    .command("run")
+    .description("run one service of a fleet, configured by environment variables")
+    .argument("<service>", "a service of the fleet file, or gateway, console, coordinator, queue-…")
+    .option("--fleet <file>", "the fleet file", process.env.TENFOLD_FLEET_FILE ?? "fleet.ts")
+    .action(run);
+  for (const command of controlCommands()) program.addCommand(command);
+  try {
+    await program.parseAsync(argv as string[]);
+  } catch (error) {
+    const code = isTenfoldError(error) ? error.code : "TENFOLD_INTERNAL";
+    const detail = code === "TENFOLD_INTERNAL" && error instanceof Error ? error.stack : undefined;
+    process.stderr.write(`tenfold: ${code}: ${detail ?? errorText(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1_024 && port <= 64_000) return port;
+  throw new InvalidArgumentError("It must be a port from 1024 to 64000.");
+}

@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import { TenfoldError } from "tenfold/runtime";
+
+/** Where the data of fleets started in a folder are: one folder a fleet below it. */
+export const dataRoot = ".tenfold";
+
+/** A fleet that runs on this machine, as its supervisor's files tell. */
+export interface RunningFleet {
+  readonly folder: string;
+  readonly address: string;
+  readonly token: string;
+}
+
+/**
+ * The running fleet of a data folder, or the only one below `.tenfold` here.
+ * @throws TENFOLD_FLEET_NOT_RUNNING
+ */
+export function findRunningFleet(data: string | undefined): RunningFleet {
+  const folders = data === undefined ? fleetFolders() : [resolve(data)];
+  const running = folders.flatMap((folder) => readSupervisor(folder) ?? []);
+  const [only] = running;
+  if (only !== undefined && running.length === 1) return only;
+  const message =
+    only === undefined
+      ? `No fleet runs here (looked in ${folders.join(", ") || resolve(dataRoot)}).`
+      : `Several fleets run here: ${running.map(({ folder }) => folder).join(", ")}. ` +
+        "Name one with --data.";
+  throw new TenfoldError("TENFOLD_FLEET_NOT_RUNNING", message);
+}
+
+/** Asks the supervisor's admin API. @throws TENFOLD_FLEET_NOT_RUNNING, or the code it answers. */
+export async function askSupervisor<T>(
+  fleet: RunningFleet,
+  method: "GET" | "POST",
+  path: string,
+  body?: object,
+): Promise<T> {
+  const response = await fetch(`${fleet.address}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${fleet.token}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).catch((cause: unknown) => {
+    const message = `The supervisor of ${fleet.folder} does not answer at ${fleet.address}.`;
+    throw new TenfoldError("TENFOLD_FLEET_NOT_RUNNING", message, { cause });
+  });
+  const answer = (await response.json()) as { error?: { code: string; message: string } };
+  if (response.ok) return answer as T;
+  const { code, message } = answer.error ?? { code: "TENFOLD_INTERNAL", message: "no reason" };
+  throw new TenfoldError(code as TenfoldError["code"], message);
+}
+
+function fleetFolders(): string[] {
+  try {
+    return readdirSync(dataRoot).map((name) => resolve(dataRoot, name));
+  } catch {
+    return [];
+  }
+}
+
+function readSupervisor(folder: string): RunningFleet | undefined {
+  try {
+    const { address, pid } = JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8"));
+    process.kill(pid, 0);
+    return { folder, address, token: readFileSync(join(folder, "token"), "utf8") };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,135 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+
+import { errorText, isTenfoldError } from "../runtime/errors.ts";
+import type { EventLog } from "./event-log.ts";
+import type { ProcessStatus } from "./managed-process.ts";
+import { checkAdminRequest } from "./trust.ts";
+
+/** One process as the admin API tells of it. */
+export interface InstanceStatus extends ProcessStatus {
+  readonly name: string;
+  readonly service: string;
+  readonly kind: string;
+  readonly address: string;
+  readonly port: number;
+  readonly adminPort: number | undefined;
+}
+
+export interface FleetStatus {
+  readonly fleet: string;
+  readonly host: string;
+  readonly zone: string;
+  readonly pid: number;
+  readonly instances: readonly InstanceStatus[];
+}
+
+/** What the admin API can do; the supervisor is one. */
+export interface AdminActions {
+  status(): FleetStatus;
+  /** @throws TENFOLD_FLEET_INSTANCE_UNKNOWN */
+  kill(instance: string, signal: NodeJS.Signals): void;
+  /** One instance after the other; returns their names. @throws TENFOLD_FLEET_INSTANCE_UNKNOWN */
+  restart(name: string): Promise<readonly string[]>;
+  /** Begins to stop the fleet. */
+  stopSoon(): void;
+}
+
+export interface AdminApiOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string;
+  readonly actions: AdminActions;
+  readonly events: EventLog;
+}
+
+const bodyBytesMax = 4_096;
+const waitMsMax = 30_000;
+const signals = ["SIGKILL", "SIGTERM", "SIGSTOP", "SIGCONT"];
+
+/**
+ * The supervisor's admin API: `GET /v1/state`, `GET /v1/events?after=&waitMs=`,
+ * `POST /v1/kill {instance, signal?}`, `POST /v1/restart {name}`, `POST /v1/stop`. Wants the
+ * fleet's token and checks Host and Origin, on loopback too.
+ */
+export async function createAdminApi(options: AdminApiOptions): Promise<Server> {
+  const server = createServer((request, response) => {
+    answer(options, request, response).catch((error: unknown) => {
+      const code = isTenfoldError(error) ? error.code : "TENFOLD_INTERNAL";
+      send(response, code === "TENFOLD_INTERNAL" ? 500 : 400, failure(code, errorText(error)));
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  return server;
+}
+
+async function answer(
+  options: AdminApiOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { token, host, port, actions, events } = options;
+  const trust = checkAdminRequest(
+    {
+      method: request.method ?? "GET",
+      host: request.headers.host,
+      origin: request.headers.origin,
+      authorization: request.headers.authorization,
+    },
+    { token, ownHosts: [`${host}:${port}`, `localhost:${port}`] },
+  );
+  if (!trust.ok) return send(response, trust.status, failure(trust.code, trust.message));
+  const url = new URL(request.url ?? "/", "http://admin");
+  switch (`${request.method} ${url.pathname}`) {
+    case "GET /v1/state":
+      return send(response, 200, actions.status());
+    case "GET /v1/events": {
+      const waitMs = Math.min(Number(url.searchParams.get("waitMs") ?? 0) || 0, waitMsMax);
+      const after = Number(url.searchParams.get("after") ?? 0) || 0;
+      return send(response, 200, { events: await events.after(after, waitMs) });
+    }
+    case "POST /v1/kill": {
+      const { instance, signal = "SIGKILL" } = await jsonBody(request);
+      if (typeof signal !== "string" || !signals.includes(signal)) {
+        const message = `signal must be one of ${signals.join(", ")}`;
+        return send(response, 400, failure("TENFOLD_OPTION_INVALID", message));
+      }
+      actions.kill(String(instance), signal as NodeJS.Signals);
+      return send(response, 200, { killed: instance, signal });
+    }
+    case "POST /v1/restart": {
+      const { name } = await jsonBody(request);
+      return send(response, 200, { restarted: await actions.restart(String(name)) });
+    }
+    case "POST /v1/stop":
+      actions.stopSoon();
+      return send(response, 202, { stopping: true });
+    default:
+      return send(response, 404, failure("TENFOLD_OPTION_INVALID", "no such admin operation"));
+  }
+}
+
+async function jsonBody(request: IncomingMessage): Promise<Record<string, unknown>> {
+  let text = "";
+  for await (const chunk of request) {
+    text += chunk;
+    if (text.length > bodyBytesMax) return {};
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function failure(code: string, message: string): object {
+  return { error: { code, message } };
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
+  response.end(`${JSON.stringify(body)}\n`);
+}

@@ -1,0 +1,45 @@
+export type { FleetStatus, InstanceStatus } from "./admin-api.ts";
+export type { FleetEvent } from "./event-log.ts";
+export {
+  defineFleet,
+  durableQueue,
+  type EmbeddedCoordinator,
+  embedded,
+  type FleetDefinition,
+  type GatewayDefinition,
+  type GatewayRoute,
+  type HostDefinition,
+  type Places,
+  type PostgresStore,
+  type ServiceDefinition,
+  type ShardedPostgresOptions,
+  type SqliteQueue,
+  shardedPostgres,
+} from "./fleet-definition.ts";
+export {
+  type FleetPlan,
+  fleetPlanDefaults,
+  type PlanOptions,
+  type ProcessKind,
+  type ProcessPlan,
+  planFleet,
+  type StorePlan,
+} from "./fleet-plan.ts";
+export type { ProcessState, ProcessStatus } from "./managed-process.ts";
+export {
+  defineService,
+  type Instance,
+  type RunningService,
+  type Service,
+  type ServiceContext,
+  type ServiceHandler,
+  type ServiceRequest,
+  type ServiceResponse,
+  type ServiceRoutes,
+} from "./service.ts";
+export {
+  type BootStep,
+  createSupervisor,
+  type Supervisor,
+  type SupervisorOptions,
+} from "./supervisor.ts";

@@ -1,0 +1,309 @@
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import type { Server } from "node:http";
+import { join } from "node:path";
+
+import { TenfoldError } from "../runtime/errors.ts";
+import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
+import { fileStorage, type Storage } from "../runtime/storage.ts";
+import { type AdminActions, createAdminApi, type FleetStatus } from "./admin-api.ts";
+import { createEventLog, type EventLog, type FleetEvent } from "./event-log.ts";
+import type { FleetPlan, ProcessKind, ProcessPlan } from "./fleet-plan.ts";
+import type { FolderLock } from "./folder-lock.ts";
+import { probeStatus } from "./http-probe.ts";
+import { createManagedProcess, type ManagedProcess } from "./managed-process.ts";
+import { createManagedStore, type ManagedStore } from "./managed-store.ts";
+import { checkPorts, plannedPorts, takeDataFolder } from "./preflight.ts";
+import { processEnvironment } from "./process-environment.ts";
+import { publishMaps } from "./publish-maps.ts";
+import { spawnChild } from "./spawn-child.ts";
+
+export interface SupervisorOptions {
+  readonly plan: FleetPlan;
+  /** The fleet file as its processes shall load it. */
+  readonly fleetFile: string;
+  /** The program that runs one process of the fleet: `COMMAND ARGS run SERVICE --fleet FILE`. */
+  readonly program: { readonly command: string; readonly args: readonly string[] };
+  /** From where the npm packages of database servers and drivers are looked up. */
+  readonly resolveFrom: string | URL;
+  readonly version: string;
+  /** Start with an empty data folder. */
+  readonly fresh?: boolean;
+  readonly onEvent?: (event: FleetEvent) => void;
+  readonly onStep?: (step: BootStep) => void;
+  readonly runtime?: Partial<Runtime>;
+}
+
+/** A part of the start that is done, and when, counted from the beginning of the start. */
+export interface BootStep {
+  readonly title: string;
+  readonly atMs: number;
+}
+
+export interface Supervisor {
+  /** Brings the host's share up; resolves when all of it is ready. */
+  start(signal: AbortSignal): Promise<void>;
+  /** Drains and stops everything, callers before the called. Idempotent, never throws. */
+  stop(): Promise<void>;
+  /** Resolves when somebody asked to stop through the admin API. */
+  readonly stopAsked: Promise<void>;
+  status(): FleetStatus;
+}
+
+interface Supervised {
+  readonly plan: ProcessPlan;
+  readonly process: ManagedProcess;
+}
+
+export const supervisorDefaults: {
+  readonly startTimeoutMs: number;
+  readonly stopGraceMs: number;
+  readonly probeTimeoutMs: number;
+} = Object.freeze({
+  startTimeoutMs: 120_000,
+  /** The service host drains for up to ten seconds; a process that takes longer is killed. */
+  stopGraceMs: 15_000,
+  probeTimeoutMs: 2_000,
+});
+
+/**
+ * One host's supervisor: starts, watches and restarts the host's share of a fleet. It holds no
+ * data and serves no request; when it dies its children die.
+ *
+ * @throws TENFOLD_FLEET_ALREADY_RUNNING, TENFOLD_FLEET_PORT_TAKEN, TENFOLD_FLEET_DISK_FULL,
+ * TENFOLD_FLEET_DATA_UNKNOWN
+ */
+export async function createSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const { plan, fresh = false } = options;
+  const lock = await takeDataFolder(plan.dataFolder, plan.fleet, fresh);
+  try {
+    await checkPorts(plan, plannedPorts(plan));
+    await mkdir(join(plan.dataFolder, "logs"), { recursive: true, mode: 0o700 });
+    const storage = fileStorage(plan.dataFolder);
+    return new HostSupervisor(options, lock, storage, await fleetToken(storage));
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+class HostSupervisor implements Supervisor, AdminActions {
+  readonly stopAsked: Promise<void>;
+  readonly #options: SupervisorOptions;
+  readonly #plan: FleetPlan;
+  readonly #runtime: Runtime;
+  readonly #lock: FolderLock;
+  readonly #storage: Storage;
+  readonly #token: string;
+  readonly #events: EventLog;
+  readonly #began: number;
+  readonly #processes: readonly Supervised[];
+  readonly #ended = new AbortController();
+  #askStop: () => void = () => {};
+  #stores: readonly ManagedStore[] = [];
+  #admin: Server | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: SupervisorOptions, lock: FolderLock, storage: Storage, token: string) {
+    this.#options = options;
+    this.#plan = options.plan;
+    this.#runtime = runtimeWith(options.runtime);
+    this.#lock = lock;
+    this.#storage = storage;
+    this.#token = token;
+    this.#began = this.#runtime.clock.now();
+    const file = join(options.plan.dataFolder, "events.jsonl");
+    this.#events = createEventLog(file, this.#runtime.clock, options.onEvent ?? (() => {}));
+    this.#processes = options.plan.processes.map((plan) => this.#supervise(plan));
+    this.stopAsked = new Promise((resolve) => {
+      this.#askStop = resolve;
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { startTimeoutMs } = supervisorDefaults;
+    const timer = this.#runtime.clock.setTimer(startTimeoutMs, () =>
+      this.#ended.abort(this.#tooLate()),
+    );
+    try {
+      await this.#bringUp(AbortSignal.any([signal, this.#ended.signal]));
+      const address = `http://${this.#plan.address}:${this.#plan.adminPort}`;
+      await this.#storage.write("supervisor.json", JSON.stringify({ address, pid: process.pid }));
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #bringUp(signal: AbortSignal): Promise<void> {
+    const { address: host, adminPort: port } = this.#plan;
+    const [token, actions, events] = [this.#token, this, this.#events];
+    this.#admin = await createAdminApi({ host, port, token, actions, events });
+    this.#stores = await Promise.all(this.#plan.stores.map((plan) => this.#manageStore(plan)));
+    const databases = Promise.all(this.#stores.map((store) => store.bringUp(signal)));
+    const coordinator = this.#startKinds(["coordinator"], signal)
+      .then(() => publishMaps(this.#plan, this.#stores, this.#token, signal))
+      .then(() => this.#startKinds(["queue", "service", "gateway", "console"], signal));
+    await Promise.all([databases, coordinator]);
+  }
+
+  async #manageStore(plan: FleetPlan["stores"][number]): Promise<ManagedStore> {
+    const store = await createManagedStore({
+      plan,
+      address: this.#plan.address,
+      logFolder: join(this.#plan.dataFolder, "logs"),
+      resolveFrom: this.#options.resolveFrom,
+      runtime: this.#runtime,
+      onChange: (server, { state, message, unexpected }) =>
+        this.#events.add({ instance: server, kind: state, message, unexpected }),
+      onStep: (title) => this.#done(title),
+    });
+    await this.#storage.write(`store-${plan.name}.json`, JSON.stringify(store.connections));
+    return store;
+  }
+
+  async #startKinds(kinds: readonly ProcessKind[], signal: AbortSignal): Promise<void> {
+    const own = this.#ofKinds(kinds);
+    for (const { process } of own) process.start();
+    await Promise.all(
+      own.map(async ({ process, plan }) => {
+        await process.whenReady(signal);
+        this.#done(plan.name);
+      }),
+    );
+  }
+
+  #ofKinds(kinds: readonly ProcessKind[]): readonly Supervised[] {
+    return this.#processes.filter(({ plan }) => kinds.includes(plan.kind));
+  }
+
+  #supervise(plan: ProcessPlan): Supervised {
+    const { program, fleetFile, version } = this.#options;
+    const admin = `http://${this.#plan.address}:${plan.adminPort}`;
+    const answers = async (path: string): Promise<boolean> =>
+      (await probeStatus(`${admin}${path}`, supervisorDefaults.probeTimeoutMs)) === 200;
+    const process = createManagedProcess({
+      name: plan.name,
+      spawn: () =>
+        spawnChild({
+          command: program.command,
+          args: [...program.args, "run", plan.service, "--fleet", fleetFile],
+          env: processEnvironment(this.#plan, plan, version),
+          cwd: this.#plan.dataFolder,
+          logFile: join(this.#plan.dataFolder, "logs", `${plan.name}.log`),
+          program: true,
+        }),
+      isReady: () => answers("/readyz"),
+      isAlive: () => answers("/healthz"),
+      stopSignal: "SIGTERM",
+      stopGraceMs: supervisorDefaults.stopGraceMs,
+      onChange: ({ state, message, unexpected }) =>
+        this.#events.add({ instance: plan.name, kind: state, message, unexpected }),
+      runtime: this.#runtime,
+    });
+    return { plan, process };
+  }
+
+  #done(title: string): void {
+    this.#options.onStep?.({ title, atMs: this.#runtime.clock.now() - this.#began });
+  }
+
+  #tooLate(): TenfoldError {
+    const waiting = this.status().instances.filter(({ state }) => state !== "ready");
+    const names = waiting.map(({ name }) => name).join(", ");
+    return new TenfoldError(
+      "TENFOLD_FLEET_START_FAILED",
+      `The fleet was not up after ${supervisorDefaults.startTimeoutMs / 1_000} s; not ready: ` +
+        `${names}. Their logs are in ${join(this.#plan.dataFolder, "logs")}.`,
+    );
+  }
+
+  status(): FleetStatus {
+    const { fleet, host, zone, address } = this.#plan;
+    const processes = this.#processes.map(({ plan, process }) => ({
+      name: plan.name,
+      service: plan.service,
+      kind: plan.kind,
+      address,
+      port: plan.port,
+      adminPort: plan.adminPort,
+      ...process.status(),
+    }));
+    const servers = this.#stores.flatMap((store) =>
+      store.servers.map(({ process, name, port }) => ({
+        name,
+        service: store.name,
+        kind: "postgres",
+        address,
+        port,
+        adminPort: undefined,
+        ...process.status(),
+      })),
+    );
+    return { fleet, host, zone, pid: process.pid, instances: [...processes, ...servers] };
+  }
+
+  kill(instance: string, signal: NodeJS.Signals): void {
+    const process = this.#all().find(({ name }) => name === instance);
+    if (process === undefined) throw this.#unknown(instance);
+    this.#tell(instance, `${signal} on request`);
+    process.signal(signal);
+  }
+
+  async restart(name: string): Promise<readonly string[]> {
+    const own = this.#processes.filter(({ plan }) => plan.service === name || plan.name === name);
+    if (own.length === 0) throw this.#unknown(name);
+    this.#tell(name, "rolling restart");
+    for (const { process } of own) await process.restart(this.#ended.signal);
+    return own.map(({ plan }) => plan.name);
+  }
+
+  stopSoon(): void {
+    this.#askStop();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll();
+    return this.#stopping;
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#ended.abort();
+    this.#tell("supervisor", "stopping");
+    for (const kinds of [["gateway", "console"], ["service"], ["queue"]] as const) {
+      await Promise.all(this.#ofKinds(kinds).map(({ process }) => process.stop()));
+    }
+    await Promise.all(this.#stores.map((store) => store.stop()));
+    await Promise.all(this.#ofKinds(["coordinator"]).map(({ process }) => process.stop()));
+    this.#admin?.close();
+    this.#admin?.closeAllConnections();
+    await this.#events.close();
+    await this.#storage.remove("supervisor.json").catch(() => {});
+    this.#lock.release();
+  }
+
+  #all(): readonly ManagedProcess[] {
+    const servers = this.#stores.flatMap((store) => store.servers);
+    return [...this.#processes, ...servers].map(({ process }) => process);
+  }
+
+  #tell(instance: string, message: string): void {
+    this.#events.add({ instance, kind: "request", message, unexpected: false });
+  }
+
+  #unknown(name: string): TenfoldError {
+    const names = this.#all().map((process) => process.name);
+    return new TenfoldError(
+      "TENFOLD_FLEET_INSTANCE_UNKNOWN",
+      `There is no "${name.slice(0, 60)}" here; there are: ${names.join(", ")}.`,
+    );
+  }
+}
+
+/** The fleet's own token, made on first use: who has it may look and shoot. */
+async function fleetToken(storage: Storage): Promise<string> {
+  const kept = await storage.read("token");
+  if (kept !== undefined) return Buffer.from(kept).toString();
+  const token = randomBytes(24).toString("base64url");
+  await storage.write("token", token);
+  return token;
+}
