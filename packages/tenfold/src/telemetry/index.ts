@@ -11,6 +11,8 @@ export type {
   MetricKind,
   MetricOptions,
   Sample,
+  Summary,
+  SummaryOptions,
 } from "./metric.ts";
 export { type ParsedSeries, parseExposition } from "./parse-exposition.ts";
 export { type ProcessProbe, processMetrics } from "./process-metrics.ts";

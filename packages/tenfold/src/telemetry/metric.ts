@@ -1,4 +1,4 @@
-export type MetricKind = "counter" | "gauge" | "histogram";
+export type MetricKind = "counter" | "gauge" | "histogram" | "summary";
 
 /** Label values by name. The names are fixed per metric; values come from a small, known set. */
 export type Labels<Name extends string = string> = Readonly<Record<Name, string>>;
@@ -21,6 +21,12 @@ export interface Histogram {
   observe(value: number): void;
 }
 
+/** Shows quantiles that were worked out elsewhere. */
+export interface Summary {
+  /** One value a quantile, in the order they were declared. */
+  set(values: readonly number[]): void;
+}
+
 /** A metric with labels: bind once with `with`, keep the result, use it on the hot path. */
 export interface Labelled<Name extends string, Metric> {
   /** The series with these label values; the same one every time. O(labels). */
@@ -36,6 +42,11 @@ export interface MetricOptions {
 export interface HistogramOptions extends MetricOptions {
   /** Upper bounds, growing; +Inf is added. Default `latencyBucketsSeconds`. */
   readonly buckets?: readonly number[];
+}
+
+export interface SummaryOptions extends MetricOptions {
+  /** Each 0 … 1; 1 is the maximum. */
+  readonly quantiles: readonly number[];
 }
 
 /** One line of an exposition: what is appended to the metric's name, labels and value. */

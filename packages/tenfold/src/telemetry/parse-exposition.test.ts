@@ -23,6 +23,7 @@ describe("parseExposition", () => {
         const positive = [...expected].map(([key, value]) => [key, value === 0 ? 0 : value]);
         expect(new Map(found as [string, number][])).toEqual(new Map(positive as never));
       }),
+      { numRuns: 30 },
     );
   });
 

@@ -8,7 +8,7 @@ export interface ProcessProbe {
   heapUsedBytes(): number;
   /** Unix time. */
   readonly startedAtSeconds: number;
-  /** How late the event loop was since the last call of anyone: what a timer would have waited. */
+  /** How much later than asked timers ran, over the last seconds. */
   eventLoopDelay(): { readonly p50: number; readonly p99: number; readonly max: number };
   /** Share of time that the event loop was busy, 0 … 1, over the last seconds. */
   eventLoopUtilisation(): number;
@@ -24,14 +24,11 @@ export function processMetrics(registry: Registry, probe: ProcessProbe): void {
   const resident = gauge("process_resident_memory_bytes", "Memory in RAM, in bytes.");
   const heap = gauge("nodejs_heap_used_bytes", "JavaScript heap in use, in bytes.");
   const busy = gauge("nodejs_eventloop_utilization", "Share of time the event loop was busy.");
-  const delay = registry.gauge({
+  const delay = registry.summary({
     name: "nodejs_eventloop_delay_seconds",
-    help: "How late the event loop was over the last seconds; quantile 1 is the maximum.",
-    labels: ["quantile"],
+    help: "How late the event loop was over the last seconds.",
+    quantiles: [0.5, 0.99, 1],
   });
-  const median = delay.with({ quantile: "0.5" });
-  const p99 = delay.with({ quantile: "0.99" });
-  const greatest = delay.with({ quantile: "1" });
   gauge("process_start_time_seconds", "When the process began, in Unix time.").set(
     probe.startedAtSeconds,
   );
@@ -44,9 +41,7 @@ export function processMetrics(registry: Registry, probe: ProcessProbe): void {
     resident.set(probe.residentBytes());
     heap.set(probe.heapUsedBytes());
     busy.set(probe.eventLoopUtilisation());
-    const late = probe.eventLoopDelay();
-    median.set(late.p50);
-    p99.set(late.p99);
-    greatest.set(late.max);
+    const { p50, p99, max } = probe.eventLoopDelay();
+    delay.set([p50, p99, max]);
   });
 }

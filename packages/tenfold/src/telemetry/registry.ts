@@ -13,6 +13,8 @@ import type {
   MetricKind,
   MetricOptions,
   Sample,
+  Summary,
+  SummaryOptions,
 } from "./metric.ts";
 
 /** All metrics of one process, or of one part of it. Asked for again, a metric is the same one. */
@@ -30,6 +32,7 @@ export interface Registry {
   histogram<const Name extends string>(
     options: HistogramOptions & { readonly labels: readonly Name[] },
   ): Labelled<Name, Histogram>;
+  summary(options: SummaryOptions): Summary;
   /** Calls `update` before every `read`: for values that are looked up, not counted. */
   beforeRead(update: () => void): void;
   /** Every metric with its series, sorted by name. */
@@ -90,6 +93,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       const bounds = checkedBounds(shape);
       return metric("histogram", shape, () => new HistogramState(bounds, now));
     },
+    summary: (shape) => metric("summary", shape, () => new Quantiles(shape.quantiles)),
     beforeRead: (update) => void updates.push(update),
     read() {
       for (const update of updates) update();
@@ -131,6 +135,27 @@ class Level implements Gauge, Series {
 
   samples(labels: Sample["labels"]): Sample[] {
     return [{ suffix: "", labels, value: this.#value }];
+  }
+}
+
+class Quantiles implements Summary, Series {
+  readonly #quantiles: readonly number[];
+  #values: readonly number[] = [];
+
+  constructor(quantiles: readonly number[]) {
+    this.#quantiles = quantiles;
+  }
+
+  set(values: readonly number[]): void {
+    this.#values = values;
+  }
+
+  samples(labels: Sample["labels"]): Sample[] {
+    return this.#quantiles.map((quantile, index) => ({
+      suffix: "",
+      labels: [...labels, ["quantile", String(quantile)]],
+      value: this.#values[index] ?? Number.NaN,
+    }));
   }
 }
 
