@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { root } from "../architecture/tree.ts";
+import { engineSearchPath } from "../engines/index.ts";
 import { runCommand } from "./run-command.ts";
 import type { Step, StepResult } from "./steps.ts";
 import { oneCheck, type TestCounts } from "./test-counts.ts";
@@ -34,7 +35,10 @@ async function runVitest(project: string, budgetMs: number): Promise<StepResult>
     const { code, output } = await runCommand(
       process.execPath,
       [program, "run", "--project", project],
-      { budgetMs, env: { TENFOLD_TEST_REPORT: report, NO_COLOR: "1" } },
+      {
+        budgetMs,
+        env: { TENFOLD_TEST_REPORT: report, NO_COLOR: "1", PATH: engineSearchPath() },
+      },
     );
     const counts = readReport(report);
     if (counts === undefined) return { ...oneCheck(false), output };

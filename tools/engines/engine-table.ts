@@ -1,0 +1,44 @@
+/** A real engine that tests run against; what it is and where Debian has it. */
+export interface EngineRow {
+  /** The programs that tests start, all in one folder. */
+  readonly programs: readonly string[];
+  /** Programs on PATH that serve as well. */
+  readonly alsoKnownAs: readonly string[];
+  /** The programs' folder inside the unpacked packages. */
+  readonly unpackedFolder: string;
+  /** Debian packages to unpack. */
+  readonly packages: readonly string[];
+  /** Unpack what the packages need and this machine lacks, too. */
+  readonly withLibraries: boolean;
+  /** An explicit path of the first program, for a build of one's own. */
+  readonly variable: string;
+  /** Size of the download, for people. */
+  readonly megabytes: number;
+  readonly usedFor: string;
+}
+
+export const engineTable = {
+  etcd: {
+    programs: ["etcd", "etcdctl"],
+    alsoKnownAs: [],
+    unpackedFolder: "usr/bin",
+    packages: ["etcd-server", "etcd-client"],
+    withLibraries: false,
+    variable: "TENFOLD_ENGINE_ETCD",
+    megabytes: 13,
+    usedFor: "the coordinator's conformance suite on a real etcd",
+  },
+  chromium: {
+    programs: ["chromium-headless-shell"],
+    alsoKnownAs: ["chromium", "chromium-browser", "google-chrome"],
+    // The one in usr/bin is a script that names an absolute path.
+    unpackedFolder: "usr/lib/chromium",
+    packages: ["chromium-headless-shell", "chromium-common"],
+    withLibraries: true,
+    variable: "TENFOLD_ENGINE_CHROMIUM",
+    megabytes: 100,
+    usedFor: "looking at the console",
+  },
+} as const satisfies Record<string, EngineRow>;
+
+export type EngineName = keyof typeof engineTable;

@@ -1,0 +1,21 @@
+// `npm test`: everything `npm run check` proves, then real processes, real engines and the examples.
+import { checkLanes } from "./proof/check-steps.ts";
+import { engineStep } from "./proof/engine-step.ts";
+import { exampleStep } from "./proof/example-step.ts";
+import { conclude, prepare, runSteps } from "./proof/steps.ts";
+import { commandStep, vitestStep } from "./proof/suites.ts";
+import { addCounts } from "./proof/test-counts.ts";
+
+const processBudgetMs = 330_000;
+
+prepare();
+const fast = await runSteps(checkLanes());
+const slow = await runSteps([
+  [
+    engineStep(["etcd"]),
+    vitestStep("process tests", "process", processBudgetMs),
+    exampleStep(),
+    commandStep("package", "publint", ["packages/tenfold", "--strict", "--pack", "npm"]),
+  ],
+]);
+conclude(addCounts([fast, slow]));
