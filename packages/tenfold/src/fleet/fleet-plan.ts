@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { TenfoldError } from "../runtime/errors.ts";
 import type { FleetDefinition, HostDefinition, PostgresStore } from "./fleet-definition.ts";
 
 /** coordinator, gateway, queue and console are services of Tenfold's own; service is the user's. */
@@ -59,9 +60,9 @@ export const fleetPlanDefaults: {
   readonly portsFrom: number;
 } = Object.freeze({ hostName: "local", address: "127.0.0.1", zone: "local", portsFrom: 18_000 });
 
-const storePortsOffset = 500;
-const storePortsEach = 400;
-const fixedPortsOffset = 900;
+/** A host's ports, as offsets: processes, then store servers, then the fixed ones when moved. */
+const portRanges = Object.freeze({ processes: 0, stores: 500, fixed: 900, end: 1_000 });
+const portsEachShard = 10;
 
 /**
  * What runs where: a pure function of the fleet file, so that every reader of the file computes
@@ -143,10 +144,11 @@ function planServices(
 }
 
 function planStores(fleet: FleetDefinition, folder: string, base: number): StorePlan[] {
-  let portsFrom = base + storePortsOffset;
+  let portsFrom = base + portRanges.stores;
   return Object.entries(fleet.stores ?? {}).map(([name, definition]) => {
     const plan = { name, definition, portsFrom, dataFolder: join(folder, `store-${name}`) };
-    portsFrom += storePortsEach;
+    portsFrom += portsEachShard * definition.shards;
+    if (portsFrom > base + portRanges.fixed) throw tooMany("shards");
     return plan;
   });
 }
@@ -157,12 +159,26 @@ function onlyHost(fleet: FleetDefinition): [string, HostDefinition] {
 }
 
 function portSource(base: number, move: boolean) {
-  let port = base;
-  let moved = base + fixedPortsOffset;
+  let port = base + portRanges.processes;
+  let moved = base + portRanges.fixed;
   return {
-    next: (): number => port++,
-    fixed: (wanted: number): number => (move ? moved++ : wanted),
+    next(): number {
+      if (port === base + portRanges.stores) throw tooMany("processes");
+      return port++;
+    },
+    fixed(wanted: number): number {
+      if (moved === base + portRanges.end) throw tooMany("fixed ports");
+      return move ? moved++ : wanted;
+    },
   };
+}
+
+function tooMany(what: string): TenfoldError {
+  return new TenfoldError(
+    "TENFOLD_FLEET_DEFINITION_INVALID",
+    `Fleet file: one host has room for 249 processes, 40 shards and 100 fixed ports; there are ` +
+      `more ${what}.`,
+  );
 }
 
 function addressOf(
