@@ -98,7 +98,9 @@ export function postgresError(error: unknown, where: string): TenfoldError {
   const state = String((error as { code?: unknown }).code ?? "");
   const text = `PostgreSQL at ${where}: ${errorText(error)}`;
   const options = { cause: error, details: { state } };
-  if (refusedStates.test(state)) return new TenfoldError("TENFOLD_POSTGRES_REFUSED", text, options);
+  // The driver itself gives up on a password that is empty, before the server can refuse it.
+  const refused = refusedStates.test(state) || /^SASL: /.test(errorText(error));
+  if (refused) return new TenfoldError("TENFOLD_POSTGRES_REFUSED", text, options);
   // Five characters are a state of the server; everything else is the connection's own trouble.
   const answered = /^[0-9A-Z]{5}$/.test(state) && !/^E[A-Z]{4}$/.test(state);
   if (answered && !retryableStates.test(state)) {
