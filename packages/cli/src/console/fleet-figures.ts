@@ -1,0 +1,167 @@
+import type { HistoryPoint, Latency, Link, QueueState, Totals } from "./console-state.ts";
+import { counterLedger } from "./counter-ledger.ts";
+import { callsPrefix, type MemberSample } from "./member-sample.ts";
+import { type RateWindow, rateWindow } from "./rate-window.ts";
+
+/** Whose metrics they are. */
+export interface SampleSource {
+  readonly instance: string;
+  readonly service: string;
+  readonly pid: number;
+}
+
+/** The newest metrics of an instance, and its growth around now. */
+export interface InstanceFigures {
+  readonly service: string;
+  readonly sample: MemberSample;
+  /** When they were read, on the clock that `scraped` and `tick` are given. */
+  readonly scrapedMs: number;
+  readonly window: RateWindow;
+}
+
+export interface ServiceFigures extends Latency {
+  /** undefined when no instance measures calls. */
+  readonly perSecond: number | undefined;
+  readonly failuresPerSecond: number | undefined;
+}
+
+/** What all scrapes together say about the fleet. Fed with time; reads no clock. */
+export interface FleetFigures {
+  scraped(source: SampleSource, sample: MemberSample, nowMs: number): void;
+  /** Closes a tick, about once a second. @param timeMs wall clock, for the history */
+  tick(nowMs: number, timeMs: number): void;
+  instance(name: string): InstanceFigures | undefined;
+  service(name: string): ServiceFigures;
+  totals(): Totals;
+  queues(): readonly QueueState[];
+  /** Measured calls from service to service. */
+  links(): readonly Link[];
+  /** Oldest first. */
+  readonly history: readonly HistoryPoint[];
+}
+
+export const fleetFiguresDefaults: {
+  readonly historyPointsMax: number;
+  readonly instancesMax: number;
+  readonly freshForMs: number;
+  readonly keepForMs: number;
+} = Object.freeze({
+  /** Ten minutes of seconds. */
+  historyPointsMax: 600,
+  instancesMax: 1_000,
+  /** A gauge counts this long after it was read. */
+  freshForMs: 5_000,
+  /** An instance that went away is forgotten after this long. */
+  keepForMs: 600_000,
+});
+
+/** @param gateway the service whose calls are the clients' requests */
+export function fleetFigures(gateway = "gateway"): FleetFigures {
+  const ledger = counterLedger(fleetFiguresDefaults.instancesMax);
+  const instances = new Map<string, InstanceFigures>();
+  const services = new Map<string, RateWindow>();
+  const history: HistoryPoint[] = [];
+  const sums = { failed: 0, requests: 0 };
+  let nowMs = 0;
+
+  const fresh = (): InstanceFigures[] =>
+    [...instances.values()].filter(
+      ({ scrapedMs }) => nowMs - scrapedMs <= fleetFiguresDefaults.freshForMs,
+    );
+  const service = (name: string): ServiceFigures =>
+    serviceFigures(
+      services.get(name),
+      fresh().filter((figures) => figures.service === name),
+    );
+
+  return {
+    history,
+    service,
+    instance: (name) => instances.get(name),
+    scraped(source, sample, scrapedMs) {
+      const known = instances.get(source.instance);
+      if (known === undefined && instances.size >= fleetFiguresDefaults.instancesMax) return;
+      const window = known?.window ?? rateWindow();
+      instances.set(source.instance, { service: source.service, sample, scrapedMs, window });
+      const ofService = services.get(source.service) ?? rateWindow();
+      services.set(source.service, ofService);
+      const growth = [
+        ledger.read(source.instance, `${source.pid} ${sample.bornSeconds}`, sample.counters),
+        // What survives its process must not look new after a restart.
+        ledger.read(`${source.instance} durable`, "", sample.durableCounters),
+      ];
+      for (const { initial, grown } of growth) {
+        sums.failed += grown.get("failed") ?? 0;
+        if (source.service === gateway) sums.requests += grown.get("requests") ?? 0;
+        if (initial) continue;
+        window.add(grown);
+        ofService.add(grown);
+      }
+    },
+    tick(tickMs, timeMs) {
+      const elapsedMs = nowMs === 0 ? 0 : tickMs - nowMs;
+      nowMs = tickMs;
+      for (const { window } of instances.values()) window.tick(elapsedMs);
+      for (const window of services.values()) window.tick(elapsedMs);
+      forgetOld(instances, tickMs - fleetFiguresDefaults.keepForMs);
+      const { perSecond = 0, failuresPerSecond = 0, ...latency } = service(gateway);
+      history.push({ timeMs, perSecond, failuresPerSecond, ...latency });
+      if (history.length > fleetFiguresDefaults.historyPointsMax) history.shift();
+    },
+    totals() {
+      const { perSecond = 0, failuresPerSecond: _, ...latency } = service(gateway);
+      const audits = fresh().flatMap(({ sample }) => sample.audit ?? []);
+      const audit = audits.length === 0 ? undefined : audits;
+      return {
+        ...sums,
+        ...latency,
+        perSecond,
+        lost: audit?.reduce((sum, { missing }) => sum + missing, 0),
+        audited: audit?.reduce((sum, { checked }) => sum + checked, 0),
+      };
+    },
+    queues: () => [...instances.values()].flatMap(queueState),
+    links: () => [...services].flatMap(([from, window]) => linksOf(from, window)),
+  };
+}
+
+function serviceFigures(
+  window: RateWindow | undefined,
+  fresh: readonly InstanceFigures[],
+): ServiceFigures {
+  const serves = fresh.some(({ sample }) => sample.serves);
+  const slowest = fresh.flatMap(({ sample }) => sample.slowestMs ?? []);
+  return {
+    perSecond: serves ? window?.perSecond("requests") : undefined,
+    failuresPerSecond: serves ? window?.perSecond("failures") : undefined,
+    p50Ms: window?.quantileMs(0.5),
+    p99Ms: window?.quantileMs(0.99),
+    maxMs: slowest.length === 0 ? undefined : Math.max(...slowest),
+  };
+}
+
+function queueState({ service, sample, window }: InstanceFigures): QueueState[] {
+  if (sample.queue === undefined) return [];
+  return [
+    {
+      service,
+      ...sample.queue,
+      acceptedPerSecond: window.perSecond("accepted"),
+      donePerSecond: window.perSecond("done"),
+    },
+  ];
+}
+
+function linksOf(from: string, window: RateWindow): Link[] {
+  return [...window.names()]
+    .filter((name) => name.startsWith(callsPrefix))
+    .map((name) => ({
+      from,
+      to: name.slice(callsPrefix.length),
+      perSecond: window.perSecond(name),
+    }));
+}
+
+function forgetOld(instances: Map<string, InstanceFigures>, beforeMs: number): void {
+  for (const [name, { scrapedMs }] of instances) if (scrapedMs < beforeMs) instances.delete(name);
+}

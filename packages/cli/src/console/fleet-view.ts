@@ -1,0 +1,157 @@
+import type {
+  ConsoleState,
+  Link,
+  PlacementState,
+  ShardState,
+  SourceState,
+} from "./console-state.ts";
+import { eventBook, type SupervisorEvent } from "./event-book.ts";
+import { type FleetFigures, fleetFigures } from "./fleet-figures.ts";
+import {
+  instanceTable,
+  type KnownMember,
+  type SupervisedInstance,
+  serviceTable,
+} from "./instance-table.ts";
+
+/** The supervisor's `GET /v1/state`. */
+export interface SupervisorState {
+  readonly fleet: string;
+  readonly host: string;
+  readonly instances: readonly SupervisedInstance[];
+  readonly startedAtMs?: number;
+}
+
+/**
+ * What the fleet file says about who calls whom: service to the names of services, queues'
+ * owners (`queue-posts`) and stores (`store/posts`).
+ */
+export type Wiring = Readonly<Record<string, readonly string[]>>;
+
+/** Since when something was said. */
+export interface Change {
+  readonly newerThanMs: number;
+  readonly afterEvent: number;
+}
+
+/** All that the console knows, kept when its sources fall silent. Fed with time; reads no clock. */
+export interface FleetView {
+  readonly figures: FleetFigures;
+  supervisorAnswered(state: SupervisorState, nowMs: number): void;
+  supervisorFailed(problem: string): void;
+  happened(events: readonly SupervisorEvent[]): void;
+  coordinatorAnswered(nowMs: number): void;
+  coordinatorFailed(problem: string): void;
+  members(members: readonly KnownMember[]): void;
+  shards(shards: readonly ShardState[]): void;
+  placements(placements: readonly PlacementState[]): void;
+  /** Everything; of history and events only what is newer than `since`, if given. */
+  state(nowMs: number, timeMs: number, since?: Change): ConsoleState;
+  readonly knownMembers: readonly KnownMember[];
+  readonly supervised: SupervisorState | undefined;
+}
+
+interface Source {
+  answeredMs: number | undefined;
+  problem: string | undefined;
+}
+
+export function fleetView(fleet: string, host: string, wiring: Wiring = {}): FleetView {
+  const figures = fleetFigures();
+  const book = eventBook();
+  const supervisor: Source = { answeredMs: undefined, problem: "has not answered yet" };
+  const coordinator: Source = { answeredMs: undefined, problem: "has not answered yet" };
+  let supervised: SupervisorState | undefined;
+  let members: readonly KnownMember[] = [];
+  let shards: readonly ShardState[] = [];
+  let placements: readonly PlacementState[] = [];
+  let firstStartMs = Number.POSITIVE_INFINITY;
+
+  return {
+    figures,
+    get knownMembers() {
+      return members;
+    },
+    get supervised() {
+      return supervised;
+    },
+    supervisorAnswered(state, nowMs) {
+      supervised = state;
+      answered(supervisor, nowMs);
+      const starts = state.instances.flatMap(({ startedAtMs }) => startedAtMs ?? []);
+      firstStartMs = state.startedAtMs ?? Math.min(firstStartMs, ...starts);
+    },
+    supervisorFailed(problem) {
+      supervisor.problem = problem;
+    },
+    happened: (events) => book.add(events),
+    coordinatorAnswered: (nowMs) => answered(coordinator, nowMs),
+    coordinatorFailed(problem) {
+      coordinator.problem = problem;
+    },
+    members(all) {
+      members = all;
+      firstStartMs = Math.min(firstStartMs, ...all.map(({ startedAtMs }) => startedAtMs));
+    },
+    shards(all) {
+      shards = all;
+    },
+    placements(all) {
+      placements = all;
+    },
+    state(nowMs, timeMs, since) {
+      const supervisorReachable = supervisor.problem === undefined;
+      const instances = instanceTable({
+        nowMs,
+        timeMs,
+        host: supervised?.host ?? host,
+        supervisorReachable,
+        supervised: supervised?.instances ?? [],
+        members,
+        figures,
+      });
+      return {
+        fleet: supervised?.fleet ?? fleet,
+        timeMs,
+        startedAtMs: Number.isFinite(firstStartMs) ? firstStartMs : undefined,
+        sources: {
+          supervisor: sourceState(supervisor, nowMs),
+          coordinator: sourceState(coordinator, nowMs),
+        },
+        totals: figures.totals(),
+        services: serviceTable(instances, figures, supervisorReachable),
+        instances,
+        links: mergedLinks(wiring, figures.links()),
+        queues: figures.queues(),
+        shards,
+        placements,
+        history: figures.history.filter(({ timeMs: at }) => at > (since?.newerThanMs ?? 0)),
+        events: book.events.filter(({ number }) => number > (since?.afterEvent ?? 0)),
+      };
+    },
+  };
+}
+
+function answered(source: Source, nowMs: number): void {
+  source.answeredMs = nowMs;
+  source.problem = undefined;
+}
+
+function sourceState({ answeredMs, problem }: Source, nowMs: number): SourceState {
+  return {
+    reachable: problem === undefined,
+    ageMs: answeredMs === undefined ? undefined : Math.round(nowMs - answeredMs),
+    problem,
+  };
+}
+
+/** What was measured, and what the fleet file knows and nobody measures. */
+function mergedLinks(wiring: Wiring, measured: readonly Link[]): readonly Link[] {
+  const known = new Set(measured.map(({ from, to }) => `${from} ${to}`));
+  const wired = Object.entries(wiring).flatMap(([from, targets]) =>
+    targets
+      .filter((to) => !known.has(`${from} ${to}`))
+      .map((to) => ({ from, to, perSecond: undefined })),
+  );
+  return [...measured, ...wired];
+}

@@ -1,0 +1,89 @@
+import type { VNode } from "preact";
+import type { InstanceState } from "../../../cli/src/console/console-state.ts";
+import { perSecond } from "../format.ts";
+import { pressed } from "../pressed.ts";
+import { statusKind, statusWord } from "../status.ts";
+import type { PlacedNode } from "./layout.ts";
+
+export interface InstanceNodeProps {
+  readonly placed: PlacedNode;
+  readonly onKill: (instance: string) => void;
+  readonly onShow: (instance: string | undefined) => void;
+}
+
+/** One process: its state by colour, sign and word, where it listens, how busy it is. */
+export function InstanceNode({ placed, onKill, onShow }: InstanceNodeProps): VNode {
+  const { x, y, width, height } = placed;
+  const { instance, part } = placed.node;
+  const kill = (): void => onKill(instance.name);
+  const show = (): void => onShow(instance.name);
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: hovering only shows more; the focusable parts are inside.
+    <g
+      class={`node ${statusKind(instance.status)}`}
+      onMouseEnter={show}
+      onMouseLeave={() => onShow(undefined)}
+    >
+      {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: focus shows the details, as hovering does. */}
+      <g
+        tabIndex={0}
+        role="img"
+        aria-label={spoken(instance, part)}
+        onFocus={show}
+        onBlur={() => onShow(undefined)}
+      >
+        <rect class="body" x={x} y={y} width={width} height={height} rx={7} />
+        <rect class="bar" x={x} y={y} width={5} height={height} rx={2.5} />
+        <text class="name" x={x + 13} y={y + 15}>
+          {instance.name}
+        </text>
+        <text class="facts" x={x + 13} y={y + 29}>
+          {facts(instance, part)}
+        </text>
+        {instance.status === "ready" && instance.perSecond !== undefined ? (
+          <text class="facts" x={x + width - 8} y={y + 29} text-anchor="end">
+            {perSecond(instance.perSecond)}
+          </text>
+        ) : null}
+      </g>
+      {instance.killable ? (
+        // biome-ignore lint/a11y/useSemanticElements: SVG has no button.
+        <g
+          class="button kill"
+          role="button"
+          tabIndex={0}
+          aria-label={`Kill ${instance.name}`}
+          onFocus={show}
+          onBlur={() => onShow(undefined)}
+          onClick={kill}
+          onKeyDown={(event) => pressed(event) && kill()}
+        >
+          <title>{`Kill ${instance.name} (SIGKILL)`}</title>
+          <rect x={x + width - 22} y={y + 2} width={20} height={17} rx={4} />
+          <text x={x + width - 12} y={y + 14.5} text-anchor="middle">
+            ✕
+          </text>
+        </g>
+      ) : null}
+    </g>
+  );
+}
+
+/** In trouble the state is what matters; else the part it plays, its version and its port. */
+function facts(instance: InstanceState, part: string | undefined): string {
+  const { status, version, port, restarts } = instance;
+  if (status !== "ready")
+    return statusWord(status) + (restarts > 0 ? ` (${restarts + 1}. life)` : "");
+  const words = [
+    part,
+    part || version === undefined ? undefined : `v${version}`,
+    port && `:${port}`,
+  ];
+  return words.filter(Boolean).join(" ");
+}
+
+function spoken(instance: InstanceState, part: string | undefined): string {
+  const words = [instance.name, part, statusWord(instance.status)];
+  if (instance.perSecond !== undefined) words.push(perSecond(instance.perSecond));
+  return words.filter(Boolean).join(", ");
+}

@@ -1,0 +1,175 @@
+import type { VNode } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { ConsoleState, QueueState } from "../../../cli/src/console/console-state.ts";
+import { count, perSecond } from "../format.ts";
+import { pressed } from "../pressed.ts";
+import { groupsOf } from "./groups.ts";
+import { InstanceDetails } from "./instance-details.tsx";
+import { InstanceNode } from "./instance-node.tsx";
+import { type Box, layout, type PlacedEdge, type PlacedGroup, sizes } from "./layout.ts";
+
+export interface TopologyPictureProps {
+  readonly state: ConsoleState;
+  readonly onKill: (instance: string) => void;
+  readonly onRestart: (service: string) => void;
+}
+
+/** The fleet as a picture: who is there, how it fares, and what flows between. */
+export function TopologyPicture({ state, onKill, onRestart }: TopologyPictureProps): VNode {
+  const frame = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(1_180);
+  const [shown, setShown] = useState<string>();
+  useEffect(() => {
+    const watcher = new ResizeObserver(([entry]) => {
+      if (entry) setWidth(Math.floor(entry.contentRect.width));
+    });
+    if (frame.current) watcher.observe(frame.current);
+    return () => watcher.disconnect();
+  }, []);
+  const picture = useMemo(() => layout(groupsOf(state), drawnLinks(state), width), [state, width]);
+  const nodes = picture.groups.flatMap(({ nodes }) => nodes);
+  const detailed = nodes.find(({ node }) => node.instance.name === shown);
+  return (
+    <div class="picture" ref={frame}>
+      {/* biome-ignore lint/a11y/useSemanticElements: a picture with buttons in it has no element. */}
+      <svg
+        width={picture.width}
+        height={picture.height}
+        viewBox={`0 0 ${picture.width} ${picture.height}`}
+        role="group"
+        aria-label={`Topology of ${state.fleet}`}
+      >
+        {picture.hosts.map((host) => (
+          <g key={host.name} class="host">
+            <rect x={host.x} y={host.y} width={host.width} height={host.height} rx={12} />
+            <text x={host.x + 12} y={host.y + 18}>{`host ${host.name}`}</text>
+          </g>
+        ))}
+        {picture.edges.map((edge) => (
+          <Edge key={`${edge.link.from} ${edge.link.to} ${edge.path}`} edge={edge} />
+        ))}
+        {picture.edges.map(({ link, labelX, labelY, path }) =>
+          (link.perSecond ?? 0) >= 0.05 ? (
+            <text key={path} class="edge-label" x={labelX} y={labelY} text-anchor="end">
+              {perSecond(link.perSecond).replace("/s", "")}
+            </text>
+          ) : null,
+        )}
+        <Clients box={picture.clients} perSecond={state.totals.perSecond} />
+        {picture.groups.map((placed) => (
+          <GroupTitle
+            key={placed.group.id}
+            placed={placed}
+            queue={state.queues.find(({ service }) => service === placed.group.target)}
+            onRestart={onRestart}
+          />
+        ))}
+        {nodes.map((placed) => (
+          <InstanceNode
+            key={placed.node.instance.name}
+            placed={placed}
+            onKill={onKill}
+            onShow={setShown}
+          />
+        ))}
+      </svg>
+      {detailed ? <InstanceDetails placed={detailed} pictureWidth={picture.width} /> : null}
+    </div>
+  );
+}
+
+/** The clients' own link, and all others that end on something in the picture. */
+function drawnLinks(state: ConsoleState) {
+  const gateways = state.services.filter(({ role }) => role === "gateway");
+  return [
+    ...gateways.map(({ name }) => ({
+      from: "clients",
+      to: name,
+      perSecond: state.totals.perSecond,
+    })),
+    ...state.links.filter(({ from, to }) => from !== to),
+  ];
+}
+
+/** Ten times the traffic is three pixels more. */
+function Edge({ edge }: { readonly edge: PlacedEdge }): VNode {
+  const rate = edge.link.perSecond ?? 0;
+  return (
+    <path
+      class={rate > 0 ? "edge busy" : "edge"}
+      d={edge.path}
+      stroke-width={(1.5 + 3 * Math.log10(1 + rate)).toFixed(1)}
+    >
+      <title>{`${edge.link.from} to ${edge.link.to}: ${perSecond(edge.link.perSecond)}`}</title>
+    </path>
+  );
+}
+
+function Clients({
+  box,
+  perSecond: rate,
+}: {
+  readonly box: Box;
+  readonly perSecond: number;
+}): VNode {
+  const x = box.x + box.width / 2;
+  const y = box.y + box.height / 2;
+  return (
+    <g class="clients">
+      <rect x={box.x + 1} y={y - 22} width={box.width - 2} height={44} rx={22} />
+      <text x={x} y={y - 2} text-anchor="middle" class="name">
+        clients
+      </text>
+      <text x={x} y={y + 13} text-anchor="middle">
+        {perSecond(rate)}
+      </text>
+    </g>
+  );
+}
+
+interface GroupTitleProps {
+  readonly placed: PlacedGroup;
+  readonly queue: QueueState | undefined;
+  readonly onRestart: (service: string) => void;
+}
+
+function GroupTitle({ placed, queue, onRestart }: GroupTitleProps): VNode {
+  const { x, y, width, group } = placed;
+  const { service } = group;
+  const restart = (): void => onRestart(group.target);
+  return (
+    <g class="group">
+      <text x={x + 2} y={y + 13} class="name">
+        {group.title}
+      </text>
+      {queue ? (
+        <text x={x + 2} y={y + placed.height + 14} class={queue.dead > 0 ? "note bad" : "note"}>
+          {queueNote(queue)}
+        </text>
+      ) : null}
+      {service?.restartable ? (
+        // biome-ignore lint/a11y/useSemanticElements: SVG has no button.
+        <g
+          class="button"
+          role="button"
+          tabIndex={0}
+          aria-label={`Restart ${group.title} one by one`}
+          onClick={restart}
+          onKeyDown={(event) => pressed(event) && restart()}
+        >
+          <title>{`Restart ${group.title}, one instance after the other`}</title>
+          <rect x={x + width - 22} y={y} width={20} height={sizes.titleHeight - 3} rx={4} />
+          <text x={x + width - 12} y={y + 13} text-anchor="middle">
+            ↻
+          </text>
+        </g>
+      ) : null}
+    </g>
+  );
+}
+
+function queueNote({ ready, leased, delayed, dead, oldestSeconds }: QueueState): string {
+  const depth = `${count(ready + leased + delayed)} waiting`;
+  const oldest = oldestSeconds >= 0.1 ? `, oldest ${oldestSeconds.toFixed(1)} s` : "";
+  return depth + oldest + (dead > 0 ? `, ${count(dead)} dead` : "");
+}
