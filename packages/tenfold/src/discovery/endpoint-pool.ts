@@ -1,0 +1,115 @@
+import {
+  type Balancer,
+  type BalancerOptions,
+  balancer,
+  type Picked,
+  type PickOptions,
+} from "../balancing/balancer.ts";
+import { errorText } from "../runtime/errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Endpoint, Resolver } from "./endpoint.ts";
+
+export interface EndpointPoolOptions {
+  readonly service: string;
+  readonly resolver: Resolver;
+  readonly runtime: Runtime;
+  readonly balancing?: Omit<BalancerOptions, "random">;
+  /** Called with every endpoint that left the list or moved. */
+  readonly onGone?: (endpoint: Endpoint) => void;
+}
+
+/** The endpoints of one service, kept up to date, and the choice among them. */
+export interface EndpointPool {
+  readonly service: string;
+  /** How many endpoints take calls. */
+  readonly size: number;
+  readonly closed: boolean;
+  pick(options?: PickOptions): Picked<Endpoint> | undefined;
+  /**
+   * Waits until there is something new to try: another list, a call that went well, or about
+   * `delayMs`, longer the more are waiting, so that a dead service is asked at a steady rate.
+   */
+  wait(delayMs: number, signal?: AbortSignal): Promise<void>;
+  /** A call went well: whoever waits may go on. */
+  recovered(): void;
+  /** Stops watching and lets everybody who waits go on. Idempotent. */
+  close(): void;
+}
+
+/** So many who wait ask at full rate; with more of them each asks less often. */
+const fullRateWaiters = 10;
+
+export function endpointPool(options: EndpointPoolOptions): EndpointPool {
+  const { service, resolver, runtime } = options;
+  const { clock, log } = runtime;
+  const stop = new AbortController();
+  const choice: Balancer<Endpoint> = balancer({
+    ...options.balancing,
+    random: runtime.random.fork(`balancer/${service}`),
+  });
+  const waiting = new Set<() => void>();
+  let listed = new Map<string, Endpoint>();
+
+  const wakeAll = (): void => {
+    for (const wake of [...waiting]) wake();
+  };
+  const update = (endpoints: readonly Endpoint[]): void => {
+    try {
+      choice.update(endpoints);
+    } catch (error) {
+      log.error("kept the last list of endpoints", { service, error: errorText(error) });
+      return;
+    }
+    const next = new Map(endpoints.map((endpoint) => [placeOf(endpoint), endpoint]));
+    for (const [place, endpoint] of listed) if (!next.has(place)) options.onGone?.(endpoint);
+    listed = next;
+    wakeAll();
+  };
+  const run = async (): Promise<void> => {
+    try {
+      for await (const endpoints of resolver.watch(service, { signal: stop.signal })) {
+        update(endpoints);
+      }
+    } catch (error) {
+      log.error("a resolver ended", { service, error: errorText(error) });
+    }
+  };
+  void run();
+
+  return {
+    service,
+    get size() {
+      return choice.size;
+    },
+    get closed() {
+      return stop.signal.aborted;
+    },
+    pick: (pickOptions) => choice.pick(clock.now(), pickOptions),
+    wait(delayMs, signal) {
+      if (signal?.aborted || stop.signal.aborted) return Promise.resolve();
+      return new Promise((resolve) => {
+        const wake = (): void => {
+          timer.cancel();
+          waiting.delete(wake);
+          signal?.removeEventListener("abort", wake);
+          resolve();
+        };
+        const crowd = Math.max(1, (waiting.size + 1) / fullRateWaiters);
+        const timer = clock.setTimer(delayMs * crowd, wake);
+        waiting.add(wake);
+        signal?.addEventListener("abort", wake, { once: true });
+      });
+    },
+    recovered() {
+      if (waiting.size > 0) wakeAll();
+    },
+    close() {
+      stop.abort();
+      wakeAll();
+    },
+  };
+}
+
+function placeOf(endpoint: Endpoint): string {
+  return `${endpoint.address}:${endpoint.port}`;
+}

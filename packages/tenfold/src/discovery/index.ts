@@ -1,0 +1,19 @@
+export {
+  type CoordinatorResolver,
+  type CoordinatorResolverOptions,
+  coordinatorResolver,
+} from "./coordinator-resolver.ts";
+export type { Endpoint, Member, Resolver } from "./endpoint.ts";
+export { formatMember, parseMember } from "./member.ts";
+export { createRegistrar, type Registrar, type RegistrarOptions } from "./registrar.ts";
+export type { RequestBody } from "./request-parts.ts";
+export {
+  createServiceClient,
+  type ServiceCall,
+  type ServiceClient,
+  type ServiceClientLimits,
+  type ServiceClientOptions,
+  serviceClientDefaults,
+} from "./service-client.ts";
+export type { ServiceReply } from "./service-reply.ts";
+export { type StaticEndpoint, staticResolver } from "./static-resolver.ts";

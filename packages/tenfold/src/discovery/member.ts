@@ -1,0 +1,101 @@
+import { TenfoldError } from "../runtime/errors.ts";
+import type { Member } from "./endpoint.ts";
+
+/** The version of the JSON form; a reader refuses every other. */
+const formatVersion = 1;
+
+/** The entry's text in the members map. */
+export function formatMember(member: Member): string {
+  const { id, service, host, zone, address, port, adminPort, protocol } = member;
+  const { version, weight, pid, startedAtMs } = member;
+  return JSON.stringify({
+    format: formatVersion,
+    id,
+    service,
+    host,
+    zone,
+    address,
+    port,
+    adminPort,
+    protocol,
+    version,
+    weight,
+    pid,
+    startedAtMs,
+  });
+}
+
+/**
+ * Reads an entry of the members map. Fields that it does not know are left out.
+ *
+ * @throws TENFOLD_DISCOVERY_FORMAT_UNKNOWN, TENFOLD_DISCOVERY_MEMBER_INVALID naming the field
+ */
+export function parseMember(json: string): Member {
+  const fields = objectOf(json);
+  if (fields.format !== formatVersion) {
+    throw new TenfoldError(
+      "TENFOLD_DISCOVERY_FORMAT_UNKNOWN",
+      `This member entry has format ${String(fields.format)}; only ${formatVersion} is known here.`,
+    );
+  }
+  if (fields.protocol !== "http") throw invalid("protocol", '"http"', fields.protocol);
+  return {
+    id: text(fields, "id"),
+    service: text(fields, "service"),
+    host: text(fields, "host"),
+    zone: text(fields, "zone"),
+    address: text(fields, "address"),
+    port: number(fields, "port", { min: 1, max: 65_535, whole: true }),
+    adminPort: number(fields, "adminPort", { min: 1, max: 65_535, whole: true }),
+    protocol: "http",
+    version: text(fields, "version"),
+    weight: number(fields, "weight", { min: 0, max: 1_000_000, whole: false }),
+    pid: number(fields, "pid", { min: 1, max: 2 ** 31, whole: true }),
+    startedAtMs: number(fields, "startedAtMs", {
+      min: 0,
+      max: Number.MAX_SAFE_INTEGER,
+      whole: true,
+    }),
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function objectOf(json: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new TenfoldError("TENFOLD_DISCOVERY_MEMBER_INVALID", "A member entry must be JSON.", {
+      cause,
+    });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  throw invalid("entry", "an object", value);
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value === "string" && value.length > 0 && value.length <= 255) return value;
+  throw invalid(name, "a text of 1 to 255 characters", value);
+}
+
+function number(
+  fields: Fields,
+  name: string,
+  { min, max, whole }: { min: number; max: number; whole: boolean },
+): number {
+  const value = fields[name];
+  const fits = typeof value === "number" && value >= min && value <= max;
+  if (fits && (!whole || Number.isInteger(value))) return value;
+  throw invalid(name, `${whole ? "a whole number" : "a number"} from ${min} to ${max}`, value);
+}
+
+function invalid(field: string, expected: string, value: unknown): TenfoldError {
+  const came = JSON.stringify(value)?.slice(0, 80);
+  return new TenfoldError(
+    "TENFOLD_DISCOVERY_MEMBER_INVALID",
+    `The ${field} of a member must be ${expected}, got ${came}.`,
+    { details: { field } },
+  );
+}

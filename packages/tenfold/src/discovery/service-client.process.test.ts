@@ -1,0 +1,195 @@
+import { afterEach, expect, it } from "vitest";
+
+import { isTenfoldError } from "../runtime/errors.ts";
+import { createRegistry } from "../telemetry/registry.ts";
+import { type ChildServer, startChildServer } from "../testing/child-server.ts";
+import type { Endpoint, Resolver } from "./endpoint.ts";
+import { createServiceClient, type ServiceClientOptions } from "./service-client.ts";
+import { staticResolver } from "./static-resolver.ts";
+
+interface Echo {
+  readonly name: string;
+  readonly pid: number;
+  readonly received: number;
+  readonly count: number;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function servers(count: number): Promise<ChildServer[]> {
+  const started = await Promise.all(
+    Array.from({ length: count }, (_, i) => startChildServer({ name: `s${i}` })),
+  );
+  for (const server of started) cleanups.push(() => server.stop());
+  return started;
+}
+
+function clientOf(list: readonly { port: number }[], options: Partial<ServiceClientOptions> = {}) {
+  const posts = list.map(({ port }) => ({ address: "127.0.0.1", port }));
+  const client = createServiceClient("posts", { resolver: staticResolver({ posts }), ...options });
+  cleanups.push(() => client.close());
+  return client;
+}
+
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => "none",
+    (error) => (isTenfoldError(error) ? error.code : String(error)),
+  );
+}
+
+it("sends JSON with bigints as text, the query, the deadline, and reads the answer", async () => {
+  const client = clientOf(await servers(1));
+  const reply = await client.request({
+    method: "POST",
+    path: "/a%2Fb",
+    query: { limit: 3, before: undefined, q: "ä&b" },
+    body: { id: 2n ** 63n },
+    deadlineMs: 3_000,
+  });
+  const echo = reply.json<Echo>();
+  expect(reply.status).toBe(200);
+  expect(reply.attempts).toBe(1);
+  expect(echo.url).toBe("/a%2Fb?limit=3&q=%C3%A4%26b");
+  expect(echo.body).toBe('{"id":"9223372036854775808"}');
+  expect(echo.headers["content-type"]).toBe("application/json");
+  expect(Number(echo.headers["tenfold-deadline-ms"])).toBeGreaterThan(2_000);
+});
+
+it("loses no repeatable call when an instance is killed and another one hangs", async () => {
+  const three = await servers(3);
+  const client = clientOf(three, { tryTimeoutMs: 300 });
+  let next = 0;
+  const failures: unknown[] = [];
+  const names = new Set<string>();
+  const lane = async (): Promise<void> => {
+    while (next < 900) {
+      const at = next++;
+      if (at === 200) three[0]?.kill("SIGKILL");
+      if (at === 500) three[1]?.kill("SIGSTOP");
+      const call = { method: "GET", path: "/", query: { ms: 2 } };
+      await client.request(call).then(
+        (reply) => names.add(reply.json<Echo>().name),
+        (error) => failures.push(error),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, lane));
+  expect(failures).toEqual([]);
+  expect(names).toEqual(new Set(["s0", "s1", "s2"]));
+});
+
+it("waits while the only instance restarts, for calls that cannot be repeated too", async () => {
+  const [first] = (await servers(1)) as [ChildServer];
+  const client = clientOf([first]);
+  await first.stop();
+  const pending = client.request({ method: "POST", path: "/", body: { a: 1 } });
+  const second = await startChildServer({ port: first.port, name: "again" });
+  cleanups.push(() => second.stop());
+  const reply = await pending;
+  expect(reply.json<Echo>()).toMatchObject({ name: "again", count: 1 });
+});
+
+it("does not repeat a write that a server may have begun", async () => {
+  const two = await servers(2);
+  const client = clientOf(two);
+  const pending = codeOf(client.request({ method: "POST", path: "/", query: { ms: 5_000 } }));
+  await expect
+    .poll(async () => {
+      const loads = two.map(async ({ port }) => {
+        const { received, count } = (await (
+          await fetch(`http://127.0.0.1:${port}/`)
+        ).json()) as Echo;
+        return received - count;
+      });
+      return (await Promise.all(loads)).toSorted();
+    })
+    .toEqual([0, 1]);
+  for (const server of two) server.kill("SIGKILL");
+  expect(await pending).toBe("TENFOLD_DISCOVERY_CALL_FAILED");
+});
+
+it("repeats a write that carries an idempotency key", async () => {
+  const two = await servers(2);
+  const client = clientOf(two, { tryTimeoutMs: 1_000 });
+  const replies = [];
+  for (const server of two) server.kill("SIGSTOP");
+  const headers = { "idempotency-key": "k1" };
+  for (let i = 0; i < 4; i++) replies.push(client.request({ method: "POST", path: "/", headers }));
+  two[1]?.kill("SIGCONT");
+  for (const reply of await Promise.all(replies)) {
+    expect(reply.json<Echo>().name).toBe("s1");
+  }
+});
+
+it("says which limit was met", async () => {
+  const one = await servers(1);
+  const client = clientOf(one, { responseBytesMax: 1_000, callsMax: 1 });
+  const get = (query: Record<string, number>, deadlineMs = 2_000) =>
+    codeOf(client.request({ method: "GET", path: "/", query, deadlineMs }));
+  expect(await get({ bytes: 1_001 })).toBe("TENFOLD_DISCOVERY_RESPONSE_TOO_LARGE");
+  expect(await get({ bytes: 1_000 })).toBe("none");
+  expect(await get({ ms: 1_000 }, 100)).toBe("TENFOLD_DEADLINE_EXCEEDED");
+  expect(await Promise.all([get({ ms: 50 }), get({})])).toContain(
+    "TENFOLD_DISCOVERY_CALLS_EXCEEDED",
+  );
+  expect(await codeOf(client.request({ method: "GET", path: "/a b" }))).toBe(
+    "TENFOLD_OPTION_INVALID",
+  );
+  await client.close();
+  expect(await get({})).toBe("TENFOLD_DISCOVERY_CLOSED");
+});
+
+it("aborts with its caller's signal and says when nobody is listed", async () => {
+  const client = clientOf([]);
+  const call = { method: "GET", path: "/", deadlineMs: 80 };
+  expect(await codeOf(client.request(call))).toBe("TENFOLD_DISCOVERY_NO_ENDPOINT");
+  const signal = AbortSignal.abort();
+  expect(await codeOf(client.request({ ...call, signal }))).toBe("TENFOLD_ABORTED");
+});
+
+it("goes on with the last list, and leaves an endpoint that went", async () => {
+  const two = await servers(2);
+  const endpoints = two.map(
+    ({ port }, i): Endpoint => ({
+      id: `s${i}`,
+      address: "127.0.0.1",
+      port,
+      protocol: "http",
+      zone: "z",
+      version: "1",
+      weight: 1,
+    }),
+  );
+  const step = Promise.withResolvers<void>();
+  const resolver: Resolver = {
+    async *watch() {
+      yield endpoints;
+      await step.promise;
+      yield endpoints.slice(1);
+      throw new Error("the coordinator is gone");
+    },
+  };
+  const metrics = createRegistry();
+  const client = createServiceClient("posts", { resolver, metrics });
+  cleanups.push(() => client.close());
+  const names = async (): Promise<Set<string>> => {
+    const replies = await Promise.all(
+      Array.from({ length: 30 }, () => client.request({ method: "GET", path: "/" })),
+    );
+    return new Set(replies.map((reply) => reply.json<Echo>().name));
+  };
+  expect(await names()).toEqual(new Set(["s0", "s1"]));
+  step.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await names()).toEqual(new Set(["s1"]));
+  const picks = metrics.read().find(({ name }) => name === "tenfold_discovery_picks_total");
+  expect(picks?.samples.reduce((sum, { value }) => sum + value, 0)).toBe(60);
+});

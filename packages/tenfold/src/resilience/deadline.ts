@@ -1,0 +1,42 @@
+import { TenfoldError } from "../runtime/errors.ts";
+
+/**
+ * The header in which the time that is left travels, in milliseconds. Remaining time and not a
+ * point in time, since clocks of two machines differ.
+ */
+export const deadlineHeader = "tenfold-deadline-ms";
+
+/** Longest deadline that is believed: ten minutes. */
+export const deadlineMsMax = 600_000;
+
+/** The header's value: whole milliseconds, rounded down, never below 0. */
+export function formatDeadline(remainingMs: number): string {
+  return String(Math.max(0, Math.min(deadlineMsMax, Math.floor(remainingMs))));
+}
+
+/**
+ * The milliseconds left by the header, or undefined when there is none.
+ *
+ * @throws TENFOLD_RESILIENCE_DEADLINE_INVALID when it is no plain decimal from 0 to `deadlineMsMax`.
+ */
+export function parseDeadline(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const remainingMs = /^\d{1,6}$/.test(value) ? Number(value) : Number.NaN;
+  if (remainingMs <= deadlineMsMax) return remainingMs;
+  throw new TenfoldError(
+    "TENFOLD_RESILIENCE_DEADLINE_INVALID",
+    `${deadlineHeader} must be whole milliseconds from 0 to ${deadlineMsMax}, ` +
+      `got ${JSON.stringify(value.slice(0, 40))}.`,
+  );
+}
+
+/** The end of a call on the monotonic clock. */
+export interface Deadline {
+  readonly at: number;
+  remainingMs(now: number): number;
+}
+
+export function deadlineAfter(now: number, timeoutMs: number): Deadline {
+  const at = now + timeoutMs;
+  return { at, remainingMs: (later) => Math.max(0, at - later) };
+}

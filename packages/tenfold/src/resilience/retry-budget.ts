@@ -1,0 +1,90 @@
+import { numberOption } from "../runtime/options.ts";
+
+export interface RetryBudgetOptions {
+  /** Retries allowed for each call: 0 … 1. */
+  readonly ratio?: number;
+  /** Retries a second that are allowed without any call: 0 … 1,000. */
+  readonly reservePerSecond?: number;
+  /** How long a call pays for a retry: 1,000 … 600,000. */
+  readonly ttlMs?: number;
+}
+
+export const retryBudgetDefaults: Readonly<Required<RetryBudgetOptions>> = Object.freeze({
+  ratio: 0.2,
+  /** Of each process: with many small processes this sum is what a dead service must bear. */
+  reservePerSecond: 3,
+  ttlMs: 10_000,
+});
+
+/** Keeps retries to a share of the calls, so that they cannot become the load that keeps a service down. */
+export interface RetryBudget {
+  /** A call (not a retry) begins. */
+  deposit(now: number): void;
+  /** May one retry be made? True takes it out of the budget. */
+  withdraw(now: number): boolean;
+  /** Whole retries that are left. */
+  balance(now: number): number;
+}
+
+/** The time to live is cut into so many parts; what is older leaves part by part. */
+const parts = 10;
+
+/**
+ * At most `ratio` × calls + `reservePerSecond` × seconds retries within any `ttlMs`. After
+ * Finagle's RetryBudget. O(1) in time and memory.
+ *
+ * @throws TENFOLD_OPTION_INVALID
+ */
+export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
+  const given = { ...retryBudgetDefaults, ...options };
+  const ratio = numberOption("ratio", given.ratio, { min: 0, max: 1, whole: false });
+  const perSecond = numberOption("reservePerSecond", given.reservePerSecond, {
+    min: 0,
+    max: 1_000,
+    whole: false,
+  });
+  const ttlMs = numberOption("ttlMs", given.ttlMs, { min: 1_000, max: 600_000 });
+  const partMs = ttlMs / parts;
+  const reserve = (perSecond * ttlMs) / 1_000;
+  const calls = new Array<number>(parts).fill(0);
+  const retries = new Array<number>(parts).fill(0);
+  let last = Number.NEGATIVE_INFINITY;
+
+  /** Moves on to the part of `now`, emptying every part in between. */
+  const turn = (now: number): number => {
+    const part = Math.max(last, Math.floor(now / partMs));
+    for (let old = Math.max(last + 1, part - parts + 1); old <= part; old++) {
+      calls[index(old)] = 0;
+      retries[index(old)] = 0;
+    }
+    last = part;
+    return index(part);
+  };
+  const left = (): number => reserve + ratio * sum(calls) - sum(retries);
+
+  return {
+    deposit(now) {
+      const at = turn(now);
+      calls[at] = (calls[at] ?? 0) + 1;
+    },
+    withdraw(now) {
+      const at = turn(now);
+      // Sums of fractions such as 0.2 fall short of a whole by a rounding error.
+      if (left() + 1e-9 < 1) return false;
+      retries[at] = (retries[at] ?? 0) + 1;
+      return true;
+    },
+    balance(now) {
+      turn(now);
+      return Math.max(0, Math.floor(left() + 1e-9));
+    },
+  };
+}
+
+function index(part: number): number {
+  return ((part % parts) + parts) % parts;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
