@@ -1,0 +1,63 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { lockFolder } from "./folder-lock.ts";
+import { checkPorts, takeDataFolder } from "./preflight.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "tenfold-preflight-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+test("a second taker of a folder is refused; after the release it may", async () => {
+  const lock = await takeDataFolder(folder, "shop", false);
+  await expect(takeDataFolder(folder, "shop", false)).rejects.toMatchObject({
+    code: "TENFOLD_FLEET_ALREADY_RUNNING",
+  });
+  lock.release();
+  (await takeDataFolder(folder, "shop", false)).release();
+});
+
+test("a killed holder leaves no lock behind", async () => {
+  const module = new URL("./folder-lock.ts", import.meta.url).href;
+  const code = `import { lockFolder } from "${module}"; lockFolder(${JSON.stringify(folder)});
+    console.log("held"); setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ["--input-type=module-typescript", "-e", code]);
+  await new Promise((resolve) => holder.stdout.once("data", resolve));
+  expect(() => lockFolder(folder)).toThrow(/already runs/);
+  const ended = new Promise((resolve) => holder.once("exit", resolve));
+  holder.kill("SIGKILL");
+  await ended;
+  lockFolder(folder).release();
+});
+
+test("fresh empties the folder; data of another format or fleet are refused and untouched", async () => {
+  (await takeDataFolder(folder, "shop", false)).release();
+  await writeFile(join(folder, "keep"), "me");
+  await expect(takeDataFolder(folder, "other", false)).rejects.toMatchObject({
+    code: "TENFOLD_FLEET_DATA_UNKNOWN",
+  });
+  await writeFile(join(folder, "format.json"), '{"format":99,"fleet":"shop"}');
+  await expect(takeDataFolder(folder, "shop", false)).rejects.toThrow(/format 99/);
+  expect(await readdir(folder)).toContain("keep");
+  (await takeDataFolder(folder, "shop", true)).release();
+  expect(await readdir(folder)).not.toContain("keep");
+});
+
+test("taken ports are named together with what they are for", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  const ports = new Map([[port, "gateway"]]);
+  await expect(checkPorts({ address: "127.0.0.1" }, ports)).rejects.toMatchObject({
+    code: "TENFOLD_FLEET_PORT_TAKEN",
+    message: expect.stringContaining(`${port} (gateway)`),
+  });
+  server.close();
+});
