@@ -27,4 +27,3 @@ export {
   remoteQueueDefaults,
 } from "./remote-queue.ts";
 export { createWorker, type Worker, type WorkerOptions, workerDefaults } from "./worker.ts";
-export type { CounterSource } from "./worker-metrics.ts";

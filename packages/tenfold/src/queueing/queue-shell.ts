@@ -111,9 +111,10 @@ class ShellQueue implements Queue {
         if (call.ended) await this.#giveBack(jobs);
         call.throwIfEnded();
         const leftMs = untilMs - this.#clock.now();
-        if (jobs.length > 0 || leftMs <= 0 || this.#closed !== undefined) return jobs;
+        if (jobs.length > 0 || leftMs <= 0) return jobs;
         // What became ready while the answer was on its way has woken nobody: look again.
-        if (!this.#ready) await this.#park(leftMs, call.signal);
+        if (!this.#ready && this.#closed === undefined) await this.#park(leftMs, call.signal);
+        if (this.#closed !== undefined) return [];
       }
     } finally {
       this.#callCount -= 1;

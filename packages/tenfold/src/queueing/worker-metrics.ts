@@ -1,18 +1,15 @@
+import type { Counter } from "../telemetry/metric.ts";
+import type { Registry } from "../telemetry/registry.ts";
 import type { Settlement } from "./queue.ts";
-
-/** The one method of a metrics registry that a worker calls. */
-export interface CounterSource {
-  counter(options: { readonly name: string; readonly help: string }): { add(by: number): void };
-}
 
 export interface WorkerMetrics {
   handled(settlements: readonly Settlement[]): void;
   refused(jobs: number): void;
 }
 
-export function workerMetrics(source: CounterSource): WorkerMetrics {
-  const counter = (name: string, help: string): { add(by: number): void } =>
-    source.counter({ name: `tenfold_queueing_jobs_${name}_total`, help });
+export function workerMetrics(registry: Registry): WorkerMetrics {
+  const counter = (name: string, help: string): Counter =>
+    registry.counter({ name: `tenfold_queueing_jobs_${name}_total`, help });
   const results = {
     done: counter("done", "Jobs whose handler succeeded."),
     retry: counter("retried", "Jobs whose handler failed and that are tried again later."),

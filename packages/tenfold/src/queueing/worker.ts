@@ -1,16 +1,12 @@
 import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { invalidOption, numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
+import type { Registry } from "../telemetry/registry.ts";
 import { fullJitterMs } from "./backoff.ts";
 import { blamesWorld, failedJob, type RetryOptions, retryDefaults } from "./job-verdict.ts";
 import type { Job, Queue, Settlement } from "./queue.ts";
 import { queueLimits } from "./queue-limits.ts";
-import {
-  type CounterSource,
-  noWorkerMetrics,
-  type WorkerMetrics,
-  workerMetrics,
-} from "./worker-metrics.ts";
+import { noWorkerMetrics, type WorkerMetrics, workerMetrics } from "./worker-metrics.ts";
 
 export interface WorkerOptions {
   readonly queue: Queue;
@@ -28,8 +24,8 @@ export interface WorkerOptions {
   /** How long a batch may take, 100 … 3,600,000. Also how long a dead worker holds its jobs. */
   readonly leaseMs?: number;
   readonly retry?: Partial<RetryOptions>;
-  /** A registry: counts what became of the jobs. */
-  readonly metrics?: CounterSource;
+  /** Counts what became of the jobs. */
+  readonly metrics?: Registry;
   readonly runtime?: Partial<Runtime>;
 }
 

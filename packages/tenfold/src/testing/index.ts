@@ -1,0 +1,5 @@
+export {
+  type QueueConformanceCase,
+  type QueueConformanceOptions,
+  queueConformance,
+} from "./queue-conformance.ts";
