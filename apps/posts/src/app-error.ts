@@ -16,7 +16,7 @@ export const appErrorStatus = {
 
 export type AppErrorCode = keyof typeof appErrorStatus;
 
-/** An error that a request is answered with: its status, its code and its message go to the caller. */
+/** An error that a request is answered with: status, code and message go to the caller. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly code: AppErrorCode;

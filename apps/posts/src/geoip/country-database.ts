@@ -5,7 +5,7 @@ import { errorText, type Runtime } from "tenfold/runtime";
 import { AppError } from "../app-error.ts";
 
 export interface CountryDatabaseOptions {
-  /** A MaxMind-format file whose records have `country.iso_code`: GeoLite2, DB-IP and their like. */
+  /** A MaxMind-format file whose records have `country.iso_code`, as GeoLite2 and DB-IP do. */
   readonly path: string;
   readonly runtime: Pick<Runtime, "clock" | "log">;
   /** How often the file is looked at; default 2,000. */

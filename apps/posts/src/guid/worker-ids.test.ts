@@ -65,7 +65,7 @@ test("processes hold different numbers; a number that is free again is taken", a
   expect((await start(1_000)).ids.worker).toBe(0);
 });
 
-test("refuses from the end of its session on, claims again, and never goes back in time", async () => {
+test("refuses from the end of its session on, claims again, never goes back", async () => {
   const { start, stepWall } = host();
   const process = await start(50);
   const last = process.ids.next();

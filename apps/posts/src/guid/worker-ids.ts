@@ -50,12 +50,13 @@ interface Held {
  * Why no two holders of one number make the same id. Let v be the moment up to which the old
  * holder's session surely lived. Its ids carry times before v: `next` bounds them by v as its wall
  * clock shows it, rounded down. The coordinator ends the session at v or later and only then gives
- * the number away, and the new holder's ids begin with its wall clock after that. Both clocks are one
- * host's clock, so the times do not overlap, however late a timer or a process comes; a holder that
- * gives its number up earlier than v first waits until its last time is past. Not covered between
- * two processes: a wall clock that was set back since the old holder's last id, by more than the time
- * since; and hosts whose clocks differ by more than that. Within one process even this is covered:
- * its generators carry on from one another, and refuse while the clock is far behind.
+ * the number away, and the new holder's ids begin with its wall clock after that. Both clocks are
+ * one host's clock, so the times do not overlap, however late a timer or a process comes; a holder
+ * that gives its number up earlier than v first waits until its last time is past.
+ *
+ * Not covered between two processes: a wall clock that was set back since the old holder's last
+ * id by more than the time since, and hosts whose clocks differ by more than that. Within one
+ * process even this is: its generators carry on from one another, and refuse while far ahead.
  */
 export function createWorkerIds(options: WorkerIdsOptions): WorkerIds {
   const { coordinator, epochMs, fleet, runtime } = options;

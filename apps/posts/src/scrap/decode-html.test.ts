@@ -31,7 +31,7 @@ test("a byte order mark wins over everything", () => {
   expect(decodeHtml(bytes([0xfe, 0xff, 0xd5, 0x5c]))).toBe("한");
 });
 
-test("UTF-8 when nothing is said, when it is unknown, late, or claims UTF-16 in single bytes", () => {
+test("UTF-8 when nothing is said, or what is said is unknown, late or impossible", () => {
   expect(decodeHtml(bytes("한글"))).toBe("한글");
   expect(decodeHtml(bytes("한글"), "klingon")).toBe("한글");
   const late = `${" ".repeat(1024)}<meta charset=euc-kr>한글`;

@@ -52,7 +52,7 @@ const unavailable = (message: RegExp) =>
     message: expect.stringMatching(message),
   });
 
-test("the connection goes to the address that was checked, not to what the name says later", async () => {
+test("the connection goes to the address that was checked, not to a later one", async () => {
   const good = createServer((_, response) => response.writeHead(200, html).end("good"));
   const port = await listening(good);
   const evil = createServer((_, response) => response.writeHead(200, html).end("evil"));
@@ -160,7 +160,7 @@ test("an endless compressed stream of nothing ends at the limit of the wire", as
   expect(Buffer.from(body).toString()).toBe(page("empty"));
 });
 
-test("a body cut off in the middle of its compression gives what there was; broken ones none", async () => {
+test("compressed data that breaks off gives what there was; broken data nothing", async () => {
   const whole = gzipSync(`${page("cut")}${"z".repeat(10_000)}`);
   const port = await site((request, response) => {
     response.writeHead(200, { ...html, "content-encoding": request.url?.slice(1) });
@@ -214,7 +214,7 @@ test("slow headers, slow bodies and silent hosts end at the deadline", async () 
   }
 });
 
-test("oversized headers, broken HTTP and refused connections are coded, without details inside", async () => {
+test("large headers, broken HTTP and refused connections are coded", async () => {
   const broken = await listening(
     createTcpServer((socket) => {
       socket.once("data", () => socket.end("SSH-2.0-OpenSSH_9.2p1\r\n"));

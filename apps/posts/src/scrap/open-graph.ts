@@ -2,7 +2,7 @@ import { Parser } from "htmlparser2";
 
 import { urlLengthMax } from "./page-url.ts";
 
-/** What a page says of itself, for a card that links to it. Fields it does not have are left out. */
+/** What a page says of itself, for a card that links to it; absent fields are left out. */
 export interface Preview {
   readonly url: string;
   readonly title?: string;

@@ -13,9 +13,9 @@ export const urlRulesDefaults: UrlRules = Object.freeze({ ports: [80, 443], allo
 export const urlLengthMax = 2048;
 
 /**
- * A URL that may be fetched, as far as its text tells, in its canonical form without fragment. The
- * WHATWG parser turns decimal, octal, hexadecimal and short hosts into dotted addresses here, so that
- * the check of the address sees what a connection would.
+ * A URL that may be fetched, as far as its text tells, in its canonical form without fragment.
+ * The WHATWG parser turns decimal, octal, hexadecimal and short hosts into dotted addresses here,
+ * so that the check of the address sees what a connection would.
  *
  * @throws POSTS_URL_REFUSED
  */

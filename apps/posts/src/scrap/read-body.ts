@@ -5,8 +5,8 @@ import { AppError } from "../app-error.ts";
 
 /**
  * Reads a body up to `bytesMax` and leaves the rest. The limit holds for the bytes on the wire and
- * again for those decompressed, so that neither a bomb nor an endless stream of nothing gets further.
- * A body that ends too early, or breaks off in the middle of its compression, gives what there was.
+ * again for those decompressed, so that neither a bomb nor an endless stream of nothing gets
+ * further. Compressed data that breaks off gives what there was.
  *
  * @throws POSTS_PAGE_UNAVAILABLE for an unknown or broken encoding; whatever the source throws
  */

@@ -4,7 +4,7 @@ import { numberOption, refuseUnknownKeys } from "tenfold/runtime";
 
 import { createWorkerIds } from "../guid/worker-ids.ts";
 
-/** Hands out Snowflake ids: `GET /api/v1/guid`. Both fields are text: doubles lose the last bits. */
+/** Hands out Snowflake ids: `GET /api/v1/guid`. Both fields are text: a double has too few bits. */
 export const service = defineService({
   name: "guid",
   start(context: ServiceContext) {

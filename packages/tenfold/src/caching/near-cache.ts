@@ -30,7 +30,7 @@ export interface NearCacheStats {
   readonly evictions: number;
 }
 
-/** A bounded cache in this process: least recently used goes first, nothing is served past its age. */
+/** A bounded cache in this process: the least recently used goes first, the old is not served. */
 export interface NearCache<V> {
   get(key: string): NearCacheHit<V> | undefined;
   /** Keeps the value; false when it alone is over `bytesMax`, and then the key is empty. */

@@ -63,7 +63,7 @@ test("one waiter that leaves does not end the load of the others", async () => {
   expect(await stays).toBe(1);
 });
 
-test("when the last waiter leaves the load is aborted, and the next caller starts anew", async () => {
+test("the last waiter that leaves aborts the load; the next caller starts anew", async () => {
   const flights = singleFlight<number>();
   const gate = deferred<number>();
   const only = new AbortController();

@@ -10,7 +10,7 @@ export const singleFlightDefaults: { readonly flightsMax: number } = Object.free
   flightsMax: 1_000,
 });
 
-/** One load a key at a time: whoever asks meanwhile waits for it and shares its result or failure. */
+/** One load a key at a time: whoever asks meanwhile waits for it and shares its outcome. */
 export interface SingleFlight<V> {
   /**
    * Joins the load under way for `key`, or starts one. A waiter whose signal fires leaves alone;

@@ -4,8 +4,7 @@ const idMax = 2n ** 63n - 1n;
 const decimal = /^(?:0|[1-9][0-9]{0,18})$/;
 
 /**
- * An id as JSON carries it: decimal text. A JSON number would lose the last bits: readers that parse
- * numbers as doubles keep 53.
+ * An id as JSON carries it: decimal text. Of a JSON number most readers keep 53 bits.
  *
  * @throws TENFOLD_IDENTIFIERS_ID_INVALID outside 0 … 2^63−1
  */

@@ -19,20 +19,20 @@ const belowTime = (1n << timeShift) - 1n;
 const idMax = (1n << BigInt(timeBits + workerBits + sequenceBits)) - 1n;
 
 export interface SnowflakeOptions {
-  /** Who generates: 0 … 1023, held by nobody else. Twitter reads it as 5 bits each of data centre and machine. */
+  /** Who generates: 0 … 1023, held by nobody else. To Twitter: data centre × 32 + machine. */
   readonly worker: number;
   /** Where time begins, in wall-clock milliseconds. Default `twitterEpochMs`. */
   readonly epochMs?: number;
   /** How far ids may run ahead of the wall clock: 0 … 60,000. Default 10,000. */
   readonly aheadMsMax?: number;
-  /** All ids are later than this wall-clock millisecond, such as the last one of an earlier generator. */
+  /** All ids are later than this wall-clock millisecond: the last of an earlier generator. */
   readonly afterMs?: number;
 }
 
 export const snowflakeDefaults: { readonly epochMs: number; readonly aheadMsMax: number } =
   Object.freeze({
     epochMs: twitterEpochMs,
-    /** A clock that was set back by more than this is wrong, not corrected: refuse and be noticed. */
+    /** A clock set back by more than this is wrong, not corrected: refuse and be noticed. */
     aheadMsMax: 10_000,
   });
 
@@ -48,7 +48,7 @@ export interface Snowflake {
    * @throws TENFOLD_IDENTIFIERS_TIME_OUT_OF_RANGE before the epoch and after its 41 bits.
    */
   next(wallMs: number, beforeMs?: number): bigint;
-  /** The time of the last id in wall-clock milliseconds; `afterMs` before the first, if it was given. */
+  /** The time of the last id in wall-clock milliseconds; before the first one `afterMs`. */
   readonly lastMs: number | undefined;
 }
 
@@ -56,8 +56,8 @@ export interface Snowflake {
  * A generator of Twitter's 63-bit ids: 41 bits of milliseconds since the epoch, 10 of worker, 12 of
  * sequence. A pure state machine: 4,096 ids a millisecond, O(1), no timers and no waiting.
  *
- * Source: twitter-archive/snowflake, tag snowflake-2010; unlike it this one neither throws nor spins
- * for a short step of the clock.
+ * Source: twitter-archive/snowflake, tag snowflake-2010; unlike it this one neither throws nor
+ * spins for a short step of the clock.
  *
  * @throws TENFOLD_OPTION_INVALID
  */
@@ -147,8 +147,8 @@ function timeField(timeMs: number, epochMs: number): bigint {
   }
   throw new TenfoldError(
     "TENFOLD_IDENTIFIERS_TIME_OUT_OF_RANGE",
-    `The time must be a whole millisecond from ${epochMs} to ${epochMs + timeMax}, got ${timeMs}. ` +
-      "Check the clock and the epoch.",
+    `The time must be a whole millisecond from ${epochMs} to ${epochMs + timeMax}, ` +
+      `got ${timeMs}. Check the clock and the epoch.`,
     { details: { timeMs, epochMs } },
   );
 }
@@ -156,8 +156,8 @@ function timeField(timeMs: number, epochMs: number): bigint {
 function ahead(aheadMs: number, retryAfterMs: number): TenfoldError {
   return new TenfoldError(
     "TENFOLD_IDENTIFIERS_AHEAD",
-    `The next id would be ${aheadMs} ms ahead of the clock: it was set back, or ids are made faster ` +
-      `than 4,096 a millisecond. Try again in ${retryAfterMs} ms.`,
+    `The next id would be ${aheadMs} ms ahead of the clock: it was set back, or ids are made ` +
+      `faster than 4,096 a millisecond. Try again in ${retryAfterMs} ms.`,
     { retryable: true, retryAfterMs, details: { aheadMs } },
   );
 }
