@@ -35,7 +35,10 @@ export default defineConfig({
         ssr,
         test: {
           name: "process",
-          include: ["{packages,apps}/*/src/**/*.process.test.ts", "tools/**/*.process.test.ts"],
+          include: [
+            "{packages,apps}/*/src/**/*.process.test.ts",
+            "{tools,lab}/**/*.process.test.ts",
+          ],
           exclude: ["**/dist/**", "**/node_modules/**"],
           pool: "forks",
           maxWorkers: 2,

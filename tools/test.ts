@@ -1,4 +1,4 @@
-// `npm test`: everything `npm run check` proves, then real processes, real engines and the examples.
+// `npm test`: all that `npm run check` proves, then real processes, real engines, the examples.
 import { checkLanes } from "./proof/check-steps.ts";
 import { engineStep } from "./proof/engine-step.ts";
 import { exampleStep } from "./proof/example-step.ts";

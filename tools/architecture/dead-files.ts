@@ -10,7 +10,7 @@ const started: readonly RegExp[] = [
   /^packages\/tenfold\/src\/(engines\/)?[\w-]+\/index\.ts$/,
   /^apps\/[\w-]+\/[\w-]+\.ts$/,
   /^apps\/[\w-]+\/src\/traffic\/main\.ts$/,
-  /^lab\/(r\d+-[\w-]+|run)\.ts$/,
+  /^lab\/((support\/canary\/)?r\d+-[\w-]+|run)\.ts$/,
   /^benchmarks\/[\w-]+\.ts$/,
   /^examples\//,
   /^tools\/(bootstrap\.js|[\w-]+\.test\.ts)$/,

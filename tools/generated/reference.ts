@@ -19,9 +19,9 @@ function errorPage(): string {
     "",
     notice,
     "",
-    `Every \`TenfoldError\` carries one of these codes; the table is \`${source}\`. A code keeps its`,
-    "meaning for ever: a retired one stays listed. `retryable` on the error says whether asking again",
-    "can help, `retryAfterMs` when.",
+    `Every \`TenfoldError\` carries one of these codes; the table is \`${source}\`.`,
+    "A code keeps its meaning for ever: a retired one stays listed. `retryable` on the error says",
+    "whether asking again can help, `retryAfterMs` when.",
   ];
   let room = "";
   for (const [code, advice] of Object.entries(errorCodes)) {
