@@ -11,7 +11,7 @@ const self = /^tools\/architecture(\/words\.ts|\.test\.ts)$/;
 export const bannedWords: readonly BannedWord[] = [
   { pattern: /\b(TODO|FIXME|XXX)\b/, advice: "finish it, or leave it out" },
   {
-    pattern: /(^|[\s"'`(=:])\/(root|home|work|Users)\/[\w.-]/,
+    pattern: /(^|[\s"'`(=:])\/((root|work)\/[\w.-]|(home|Users)\/[\w.-]+\/)/,
     advice: "no path of anyone's machine; derive it from the file's place or a setting",
   },
   {
