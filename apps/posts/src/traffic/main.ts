@@ -1,9 +1,11 @@
 import { parseArgs, styleText } from "node:util";
 
+import { demoPages } from "./demo-pages.ts";
 import { startTraffic, type TrafficReport, trafficDefaults } from "./traffic.ts";
 
 const usage = `npm run traffic -- [options]: users write and read until Ctrl-C, and check every answer.
   --gateway URL      default http://127.0.0.1:8080
+  --pages URL        the site that posts link to, default http://127.0.0.1:8081
   --per-second N     requests a second, default ${trafficDefaults.perSecond}
   --users N          default ${trafficDefaults.users}, by Zipf
   --seconds N        stop by itself
@@ -12,6 +14,7 @@ const usage = `npm run traffic -- [options]: users write and read until Ctrl-C, 
 const { values } = parseArgs({
   options: {
     gateway: { type: "string", default: "http://127.0.0.1:8080" },
+    pages: { type: "string", default: "http://127.0.0.1:8081" },
     "per-second": { type: "string", default: String(trafficDefaults.perSecond) },
     users: { type: "string", default: String(trafficDefaults.users) },
     seconds: { type: "string" },
@@ -32,7 +35,7 @@ async function main(): Promise<void> {
     gateway: values.gateway,
     perSecond: wholeNumber("per-second", values["per-second"]),
     users: wholeNumber("users", values.users),
-    urls: demoPages(values.gateway),
+    urls: demoPages(values.pages),
   });
   let last = traffic.report();
   const timer = setInterval(() => {
@@ -69,13 +72,6 @@ function print(report: TrafficReport, perSecond: number, latencies: readonly num
       `${good(failed, `failed ${failed}`)}  ${good(missed, `missed ${missed}`)}  ` +
       `${good(wrong, `wrong ${wrong}`)}${resent > 0 ? `  resent ${resent}` : ""}`,
   );
-}
-
-/** The demo's own pages, where previews come from without internet: on the gateway's machine. */
-function demoPages(gateway: string): string[] {
-  const pages = new URL("/", gateway);
-  pages.port = "8081";
-  return ["korean", "english", "emoji", "plain"].map((name) => new URL(name, pages).href);
 }
 
 function stopAsked(seconds: number | undefined): Promise<void> {
