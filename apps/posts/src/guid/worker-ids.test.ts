@@ -85,7 +85,7 @@ test("a paused process does not use a number that was given to another", async (
   await clock.advance(50);
   // Its own timers and messages have not come yet: only the comparison with the clock is left.
   expect(() => paused.ids.next()).toThrow(
-    expect.objectContaining({ code: "TENFOLD_COORDINATION_SESSION_LOST" }),
+    expect.objectContaining({ code: "POSTS_GUID_NO_WORKER" }),
   );
 });
 

@@ -26,8 +26,7 @@ export interface WorkerIdsOptions {
 export interface WorkerIds extends AsyncDisposable {
   /**
    * The next id.
-   * @throws POSTS_GUID_NO_WORKER while no number is held; TENFOLD_COORDINATION_SESSION_LOST;
-   *   TENFOLD_IDENTIFIERS_AHEAD. All of them pass: try again.
+   * @throws POSTS_GUID_NO_WORKER while no number is held; TENFOLD_IDENTIFIERS_AHEAD. Both pass.
    */
   next(): bigint;
   /** The number, or undefined while it is being claimed. */
@@ -119,7 +118,7 @@ export function createWorkerIds(options: WorkerIdsOptions): WorkerIds {
       if (held === undefined) throw noWorker();
       // The time first, its validity after it: the process may stand still between any two lines.
       const wallMs = clock.wallNow();
-      held.session.assertValid();
+      assertValid(held.session);
       const remainingMs = held.session.validUntil - clock.now();
       const id = held.generator.next(wallMs, Math.floor(wallMs + remainingMs));
       lastMs = held.generator.lastMs;
@@ -147,10 +146,19 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function noWorker(): AppError {
+/** The session may be over by the clock before its signal says so. */
+function assertValid(session: Session): void {
+  try {
+    session.assertValid();
+  } catch (cause) {
+    throw noWorker(cause);
+  }
+}
+
+function noWorker(cause?: unknown): AppError {
   return new AppError(
     "POSTS_GUID_NO_WORKER",
     "This process is claiming a worker number; try again shortly or at another instance.",
-    { retryAfterMs },
+    { retryAfterMs, cause },
   );
 }

@@ -125,22 +125,33 @@ test("an endless page is read up to the limit", async () => {
   expect(Buffer.from(body).toString()).toMatch(/^<html><head><title>endless/);
 });
 
-test("bombs of every compression are read up to the limit", async () => {
+test("a bomb of any compression is refused, well before it is unpacked", async () => {
   const bomb = Buffer.concat([Buffer.from(page("bomb")), Buffer.alloc(64 * 1024 * 1024, 32)]);
   const packed: Record<string, Buffer> = {
     gzip: gzipSync(bomb),
     deflate: deflateSync(bomb),
-    br: brotliCompressSync(bomb, { params: { 1: 1 } }),
+    br: brotliCompressSync(bomb, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
   };
   const port = await site((request, response) => {
     const encoding = request.url?.slice(1) ?? "";
     response.writeHead(200, { ...html, "content-encoding": encoding }).end(packed[encoding]);
   });
   for (const encoding of Object.keys(packed)) {
-    const { body } = await fetchFrom(port, `/${encoding}`);
-    expect(body.length).toBe(512 * 1024);
-    expect(Buffer.from(body.subarray(0, 40)).toString()).toMatch(/^<html><head><title>bomb/);
+    await expect(fetchFrom(port, `/${encoding}`)).rejects.toMatchObject({
+      code: "POSTS_PAGE_REFUSED",
+      status: 422,
+    });
   }
+});
+
+test("a large page that compresses well is read up to the limit", async () => {
+  const words = Array.from({ length: 200_000 }, (_, i) => (i * 7919) % 10_007).join(" ");
+  const packed = gzipSync(page("large") + words);
+  const port = await site((_, response) => {
+    response.writeHead(200, { ...html, "content-encoding": "gzip" }).end(packed);
+  });
+  const { body, cut } = await fetchFrom(port);
+  expect([body.length, cut]).toEqual([512 * 1024, true]);
 });
 
 test("an endless compressed stream of nothing ends at the limit of the wire", async () => {
@@ -228,6 +239,25 @@ test("large headers, broken HTTP and refused connections are coded", async () =>
   const closed = await site(() => {});
   closing.splice(0).forEach((close) => void close());
   await expect(fetchFrom(closed)).rejects.toEqual(unavailable(/ECONNREFUSED|ECONNRESET/));
+});
+
+test("an endless page is refused, unless it begins with what it is", async () => {
+  const port = await site((request, response) => {
+    response.writeHead(200, html);
+    if (request.url === "/titled") response.write(page("titled"));
+    const more = (): void => {
+      while (!response.destroyed && response.write("x".repeat(65_536)));
+    };
+    response.on("drain", more);
+    more();
+  });
+  const rules = { ports: [], allowHosts: [`127.0.0.1:${port}`] };
+  const previews = previewSource({ rules, runtime: systemRuntime });
+  await expect(previews.get(`http://127.0.0.1:${port}/`)).rejects.toMatchObject({
+    code: "POSTS_PAGE_REFUSED",
+  });
+  const { preview } = await previews.get(`http://127.0.0.1:${port}/titled`);
+  expect(preview.title).toBe("titled");
 });
 
 test("a page is fetched once for all who ask, kept, and so is its failure", async () => {

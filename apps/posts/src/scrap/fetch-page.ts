@@ -44,6 +44,8 @@ export interface FetchedPage {
   /** The `charset` of the content type, if it names one. */
   readonly charset: string | undefined;
   readonly body: Uint8Array;
+  /** The page is larger than the limit, and `body` is its beginning. */
+  readonly cut: boolean;
 }
 
 interface Fetching extends FetchPageOptions {
@@ -59,7 +61,8 @@ const pageTypes = new Set(["text/html", "application/xhtml+xml"]);
  * must be public (or the host allowed by name), and the connection goes to the addresses that
  * were checked: a name that answers differently a second time is not asked a second time.
  *
- * @throws POSTS_URL_REFUSED, POSTS_PAGE_UNAVAILABLE; TENFOLD_ABORTED when the signal fires
+ * @throws POSTS_URL_REFUSED, POSTS_PAGE_REFUSED, POSTS_PAGE_UNAVAILABLE; TENFOLD_ABORTED when the
+ *   signal fires
  */
 export async function fetchPage(url: URL, options: FetchPageOptions): Promise<FetchedPage> {
   const limits = { ...fetchPageDefaults, ...options.limits };
@@ -111,7 +114,8 @@ async function readPage(
   if (!pageTypes.has(mediaType.trim().toLowerCase())) throw unavailable("is not an HTML page");
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(contentType)?.[1];
   const encoding = response.headers["content-encoding"];
-  return { url, charset, body: await readBody(response, encoding, limits.bodyBytesMax, signal) };
+  const { bytes, cut } = await readBody(response, encoding, limits.bodyBytesMax, signal);
+  return { url, charset, body: bytes, cut };
 }
 
 /** One request, to an address that was checked; resolves with the answer's head. */

@@ -38,7 +38,7 @@ export interface SourcedPreview {
 /** Previews of pages, each page fetched once for all who ask while it is fetched or kept. */
 export interface PreviewSource {
   /**
-   * @throws POSTS_URL_REFUSED, POSTS_PAGE_UNAVAILABLE; TENFOLD_ABORTED;
+   * @throws POSTS_URL_REFUSED, POSTS_PAGE_REFUSED, POSTS_PAGE_UNAVAILABLE; TENFOLD_ABORTED;
    *   TENFOLD_CACHING_FLIGHTS_EXCEEDED (retryable)
    */
   get(url: string, signal?: AbortSignal): Promise<SourcedPreview>;
@@ -49,7 +49,9 @@ export function previewSource(options: PreviewSourceOptions): PreviewSource {
   const load = async (href: string, signal: AbortSignal): Promise<Outcome> => {
     try {
       const page = await fetchPage(new URL(href), { ...options, signal });
-      return { preview: readPreview(decodeHtml(page.body, page.charset), page.url) };
+      const preview = readPreview(decodeHtml(page.body, page.charset), page.url);
+      if (page.cut && !preview.title && !preview.description) throw endless(page.body.length);
+      return { preview };
     } catch (error) {
       if (error instanceof AppError) return { error };
       throw error;
@@ -70,4 +72,10 @@ export function previewSource(options: PreviewSourceOptions): PreviewSource {
       return { preview: value.preview, ...origin };
     },
   };
+}
+
+/** A large page that begins well is fine; one that says nothing of itself for so long is not. */
+function endless(bytes: number): AppError {
+  const message = `The page has neither title nor description in its first ${bytes} bytes.`;
+  return new AppError("POSTS_PAGE_REFUSED", message);
 }

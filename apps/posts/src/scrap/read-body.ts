@@ -1,30 +1,45 @@
-import { Readable, type Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { constants, createBrotliDecompress, createUnzip } from "node:zlib";
 
 import { AppError } from "../app-error.ts";
+
+/** HTML shrinks to a tenth, with luck to a thirtieth; what grows more than this is a bomb. */
+const expansionMax = 100;
+
+export interface Body {
+  readonly bytes: Uint8Array;
+  /** The limit was reached: there may have been more. */
+  readonly cut: boolean;
+}
+
+type Decompression = ReturnType<typeof createUnzip> | ReturnType<typeof createBrotliDecompress>;
 
 /**
  * Reads a body up to `bytesMax` and leaves the rest. The limit holds for the bytes on the wire and
  * again for those decompressed, so that neither a bomb nor an endless stream of nothing gets
  * further. Compressed data that breaks off gives what there was.
  *
- * @throws POSTS_PAGE_UNAVAILABLE for an unknown or broken encoding; whatever the source throws
+ * @throws POSTS_PAGE_UNAVAILABLE for an unknown or broken encoding; POSTS_PAGE_REFUSED for a bomb;
+ *   whatever the source throws
  */
 export async function readBody(
   source: AsyncIterable<Uint8Array>,
   encoding: string | undefined,
   bytesMax: number,
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Body> {
   const wire = atMost(source, bytesMax);
   const decompress = decompressionOf(encoding);
-  if (decompress === undefined) return await collect(wire);
+  if (decompress === undefined) return bodyOf(await collect(wire), bytesMax);
   const input = Readable.from(wire, { objectMode: false });
   input.once("error", (error) => decompress.destroy(error));
   const onAbort = (): void => void decompress.destroy(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    return await collect(atMost(input.pipe(decompress), bytesMax));
+    const body = bodyOf(await collect(atMost(input.pipe(decompress), bytesMax)), bytesMax);
+    // `bytesWritten` counts what went into the decompression, not what waits before it.
+    if (body.cut && body.bytes.length > expansionMax * decompress.bytesWritten) throw bomb();
+    return body;
   } catch (error) {
     if (!isCorruption(error)) throw error;
     throw new AppError("POSTS_PAGE_UNAVAILABLE", "The page has a broken compression.");
@@ -53,7 +68,7 @@ async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function decompressionOf(encoding = "identity"): Transform | undefined {
+function decompressionOf(encoding = "identity"): Decompression | undefined {
   switch (encoding.trim().toLowerCase()) {
     case "identity":
       return undefined;
@@ -67,6 +82,14 @@ function decompressionOf(encoding = "identity"): Transform | undefined {
     default:
       throw new AppError("POSTS_PAGE_UNAVAILABLE", "The page has an unknown content encoding.");
   }
+}
+
+function bodyOf(bytes: Uint8Array, bytesMax: number): Body {
+  return { bytes, cut: bytes.length >= bytesMax };
+}
+
+function bomb(): AppError {
+  return new AppError("POSTS_PAGE_REFUSED", "The page is a decompression bomb.");
 }
 
 function isCorruption(error: unknown): boolean {
