@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,8 +42,8 @@ const kill = async (server: PostgresServer): Promise<void> => {
 };
 
 beforeAll(async () => {
-  // Shared memory keys and /proc know real paths only.
-  folder = await realpath(await mkdtemp(join(tmpdir(), "tenfold-pg-")));
+  // A path that needs quoting in every file and connection string that it stands in.
+  folder = await mkdtemp(join(tmpdir(), "tenfold o'pg \\ -"));
   store = await open();
   [primary, second, third] = store.shards[0] as [PostgresServer, PostgresServer, PostgresServer];
   await sql(primary, (client) => client.query("create table rows (n int primary key)"));

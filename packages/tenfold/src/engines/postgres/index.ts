@@ -9,6 +9,7 @@ export {
 export { postgresError } from "./client.ts";
 export { type PostgresCredentials, postgresCredentials } from "./credentials.ts";
 export { type PostgresEngine, type PostgresEngineOptions, postgresEngine } from "./engine.ts";
+export { createLocalStore, type LocalStore, type LocalStoreOptions } from "./local-store.ts";
 export { findRunAs, type RunAs } from "./run-as.ts";
 export {
   type PostgresServer,

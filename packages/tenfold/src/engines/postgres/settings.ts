@@ -65,7 +65,7 @@ export function settingsText(settings: ServerSettings): string {
     primary_slot_name: follows ? settings.slot : "",
   };
   return Object.entries(values)
-    .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
+    .map(([name, value]) => `${name} = '${quoted(value)}'\n`)
     .join("");
 }
 
@@ -82,6 +82,10 @@ export function accessRules(): string {
 /** A replication slot's name has letters, digits and underscores only. */
 export function slotName(server: string): string {
   return server.replaceAll(/[^a-z0-9_]/g, "_");
+}
+
+function quoted(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll("'", "''");
 }
 
 function conninfoValue(text: string): string {

@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+
+import { slotOf } from "./slot.ts";
+import {
+  decodeSlotMap,
+  encodeSlotMap,
+  evenSlotMap,
+  type Placement,
+  type SlotRange,
+  slotMap,
+} from "./slot-map.ts";
+
+const placement = (ranges: readonly SlotRange[], over: Partial<Placement> = {}): Placement => ({
+  version: 1,
+  slots: 8,
+  shards: ["a", "b"],
+  ranges,
+  ...over,
+});
+const row = (first: number, last: number, shard: string): SlotRange => ({ first, last, shard });
+
+/** A valid placement of any shape: cut points, and a shard for every run. */
+const anyPlacement = fc
+  .record({
+    version: fc.integer({ min: 1, max: 1_000_000 }),
+    power: fc.integer({ min: 0, max: 10 }),
+    shards: fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 8 }),
+    cuts: fc.array(fc.nat(), { maxLength: 12 }),
+    picks: fc.array(fc.nat(), { minLength: 13, maxLength: 13 }),
+  })
+  .map(({ version, power, shards, cuts, picks }): Placement => {
+    const slots = 2 ** power;
+    const starts = [...new Set([0, ...cuts.map((cut) => cut % slots)])].sort((a, b) => a - b);
+    const ranges = starts.map((first, index) => ({
+      first,
+      last: (starts[index + 1] ?? slots) - 1,
+      shard: shards[(picks[index] as number) % shards.length] as string,
+    }));
+    return { version, slots, shards, ranges };
+  });
+
+test("every slot has the shard of its row, and JSON keeps the map", () => {
+  fc.assert(
+    fc.property(anyPlacement, (given) => {
+      const map = decodeSlotMap(encodeSlotMap(slotMap(given)));
+      expect(map).toMatchObject(given);
+      for (const { first, last, shard } of given.ranges) {
+        expect([map.shardOf(first), map.shardOf(last)]).toEqual([shard, shard]);
+      }
+    }),
+  );
+});
+
+test("a first placement is even to one slot", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 40 }), (count) => {
+      const shards = Array.from({ length: count }, (_, index) => `posts-${index}`);
+      const sizes = evenSlotMap(shards).ranges.map(({ first, last }) => last - first + 1);
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(1024);
+      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+    }),
+  );
+});
+
+test("a key is on the shard of its slot", () => {
+  const map = evenSlotMap(["a", "b", "c"]);
+  for (let user = 0n; user < 100n; user++) {
+    expect(map.shardOfKey(user)).toBe(map.shardOf(slotOf(user)));
+  }
+});
+
+describe("what is no placement", () => {
+  test.each<[string, Placement, readonly SlotRange[]]>([
+    ["gap", placement([row(0, 2, "a"), row(4, 7, "b")]), [row(0, 2, "a"), row(4, 7, "b")]],
+    ["gap", placement([row(1, 7, "a")]), [row(1, 7, "a")]],
+    ["overlap", placement([row(0, 4, "a"), row(4, 7, "b")]), [row(0, 4, "a"), row(4, 7, "b")]],
+    ["shard", placement([row(0, 7, "c")]), [row(0, 7, "c")]],
+    ["shard", placement([row(0, 7, "a")], { shards: ["a", "a"] }), []],
+    ["count", placement([row(0, 6, "a")]), [row(0, 6, "a")]],
+    ["count", placement([row(0, 8, "a")]), [row(0, 8, "a")]],
+    ["count", placement([]), []],
+    ["range", placement([row(3, 2, "a")]), [row(3, 2, "a")]],
+    ["range", placement([row(0, 7.5, "a")]), [row(0, 7.5, "a")]],
+    ["version", placement([row(0, 7, "a")], { version: 0 }), []],
+  ])("%s %#", (problem, given, rows) => {
+    expect(() => slotMap(given)).toThrow(
+      expect.objectContaining({
+        code: "TENFOLD_PARTITIONING_PLACEMENT_INVALID",
+        details: { problem, rows },
+      }),
+    );
+  });
+
+  test("a slot that it does not have", () => {
+    const map = evenSlotMap(["a"], 8);
+    for (const slot of [-1, 8, 0.5, Number.NaN]) {
+      expect(() => map.shardOf(slot)).toThrow(
+        expect.objectContaining({ code: "TENFOLD_PARTITIONING_SLOT_UNKNOWN" }),
+      );
+    }
+  });
+
+  test.each(["", "null", "[]", '{"format":1}', '{"format":1,"slots":8,"ranges":[null]}'])(
+    "the text %j",
+    (json) => {
+      expect(() => decodeSlotMap(json)).toThrow(/TENFOLD|placement/);
+    },
+  );
+
+  test("a map that a later version wrote", () => {
+    const json = encodeSlotMap(evenSlotMap(["a"])).replace('"format":1', '"format":2');
+    expect(() => decodeSlotMap(json)).toThrow(
+      expect.objectContaining({ code: "TENFOLD_PARTITIONING_FORMAT_UNKNOWN" }),
+    );
+  });
+});
