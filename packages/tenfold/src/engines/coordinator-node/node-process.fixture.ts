@@ -1,0 +1,13 @@
+import { jsonLog } from "../../runtime/log.ts";
+import { createCoordinatorNode } from "./node.ts";
+
+/** A node as a process of its own, for tests that kill it: prints its port, then serves. */
+const { NODE_FOLDER, NODE_PORT, NODE_TOKEN } = process.env;
+const node = await createCoordinatorNode({
+  listen: { host: "127.0.0.1", port: Number(NODE_PORT ?? 0) },
+  dataFolder: NODE_FOLDER as string,
+  token: NODE_TOKEN,
+  runtime: { log: jsonLog({ level: "warn", write: (line) => process.stderr.write(`${line}\n`) }) },
+});
+process.stdout.write(`${node.address.port}\n`);
+process.on("disconnect", () => process.exit(0));

@@ -1,0 +1,71 @@
+import {
+  type KeyValue,
+  type RangeRequest,
+  type rangeResponse,
+  sortOrder,
+  sortTarget,
+} from "../etcd/messages.ts";
+import type { Encodable } from "../etcd/protobuf.ts";
+import { refusal } from "./grpc-error.ts";
+import { keyRange } from "./key-range.ts";
+import type { KeyStore } from "./key-store.ts";
+
+const noValue = new Uint8Array(0);
+
+/**
+ * Answers a Range from the present. Earlier revisions are not kept and count as compacted;
+ * `serializable` makes no difference on one node.
+ */
+export function answerRange(
+  store: Pick<KeyStore, "revision" | "range" | "count">,
+  request: RangeRequest,
+): Encodable<typeof rangeResponse> {
+  if (request.key.length === 0) throw refusal("keyNotProvided");
+  if (request.revision > store.revision) throw refusal("futureRevision");
+  if (request.revision > 0n && request.revision < store.revision) throw refusal("compacted");
+  const range = keyRange(request.key, request.rangeEnd);
+  if (request.countOnly) return { count: BigInt(store.count(range)) };
+  const all = store.range(range);
+  const found = sorted(all.filter(revisionsWithin(request)), request);
+  const kvs = request.limit > 0n ? found.slice(0, Number(request.limit)) : found;
+  return {
+    kvs: request.keysOnly ? kvs.map((entry) => ({ ...entry, value: noValue })) : kvs,
+    more: kvs.length < found.length,
+    count: BigInt(all.length),
+  };
+}
+
+function revisionsWithin(request: RangeRequest): (entry: KeyValue) => boolean {
+  const within = (value: bigint, min: bigint, max: bigint): boolean =>
+    value >= min && (max === 0n || value <= max);
+  return (entry) =>
+    within(entry.modRevision, request.minModRevision, request.maxModRevision) &&
+    within(entry.createRevision, request.minCreateRevision, request.maxCreateRevision);
+}
+
+function sorted(entries: readonly KeyValue[], request: RangeRequest): readonly KeyValue[] {
+  const { sortOrder: order, sortTarget: target } = request;
+  if (order < sortOrder.none || order > sortOrder.descend) throw refusal("invalidSort");
+  const isByKey = target === sortTarget.key;
+  // As etcd does: a target without an order is ascending.
+  if (order === sortOrder.none && isByKey) return entries;
+  const sign = order === sortOrder.descend ? -1 : 1;
+  return [...entries].sort((a, b) => sign * compareBy(target, a, b));
+}
+
+function compareBy(target: number, a: KeyValue, b: KeyValue): number {
+  switch (target) {
+    case sortTarget.key:
+      return Buffer.compare(a.key, b.key);
+    case sortTarget.value:
+      return Buffer.compare(a.value, b.value);
+    case sortTarget.version:
+      return Number(a.version - b.version);
+    case sortTarget.create:
+      return Number(a.createRevision - b.createRevision);
+    case sortTarget.mod:
+      return Number(a.modRevision - b.modRevision);
+    default:
+      throw refusal("invalidSort");
+  }
+}

@@ -1,0 +1,96 @@
+/** gRPC's length-prefixed messages over HTTP/2 (grpc/doc/PROTOCOL-HTTP2.md). */
+export const grpcStatus = Object.freeze({
+  ok: 0,
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
+});
+
+const headBytes = 5;
+
+/** One message with its five bytes of head; never compressed. */
+export function grpcFrame(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(headBytes + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, headBytes);
+  return frame;
+}
+
+export type FrameFault = "too-large" | "compressed";
+
+export interface FrameReader {
+  /** The messages that are complete with this chunk. @throws FrameError */
+  push(chunk: Uint8Array): Uint8Array[];
+  /** True when the stream ended inside a message. */
+  readonly partial: boolean;
+}
+
+export class FrameError extends Error {
+  readonly fault: FrameFault;
+
+  constructor(fault: FrameFault, message: string) {
+    super(message);
+    this.fault = fault;
+  }
+}
+
+/** Puts chunks together; a message over `bytesMax` is refused by its head, before it is read. */
+export function frameReader(bytesMax: number): FrameReader {
+  let chunks: Uint8Array[] = [];
+  let size = 0;
+  /** Bytes until the next step is possible; chunks are joined only then. */
+  let needed = headBytes;
+  return {
+    push(chunk) {
+      chunks.push(chunk);
+      size += chunk.length;
+      const messages: Uint8Array[] = [];
+      while (size >= needed) {
+        const all = Buffer.concat(chunks, size);
+        const end = headBytes + frameLength(all, bytesMax);
+        chunks = [all];
+        needed = end;
+        if (size < end) break;
+        messages.push(all.subarray(headBytes, end));
+        chunks = [all.subarray(end)];
+        size -= end;
+        needed = headBytes;
+      }
+      return messages;
+    },
+    get partial() {
+      return size > 0;
+    },
+  };
+}
+
+function frameLength(head: Buffer, bytesMax: number): number {
+  if (head[0] !== 0) throw new FrameError("compressed", "Compressed messages are not supported.");
+  const length = head.readUInt32BE(1);
+  if (length <= bytesMax) return length;
+  throw new FrameError("too-large", `A message of ${length} bytes came; at most ${bytesMax} may.`);
+}
+
+/** A status message as header text: percent-encoded UTF-8. */
+export function encodeGrpcMessage(text: string): string {
+  return encodeURIComponent(text).replace(/%(20|3A|2F|2C|3B|3D|40|22)/g, decodeURIComponent);
+}
+
+export function decodeGrpcMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,2 @@
+export { connectEtcd, type EtcdOptions } from "./client.ts";
+export { type EtcdEndpoint, parseEtcdEndpoints } from "./endpoints.ts";

@@ -1,0 +1,285 @@
+/**
+ * Protocol Buffers for the field kinds that etcd's messages use, driven by tables. Unknown fields
+ * are passed over, absent ones decode to their proto3 default, and defaults are not written: an
+ * explicitly empty `range_end` would mean "to the end" to etcd 3.4.
+ */
+type Scalar = "int64" | "uint64" | "int32" | "bool" | "bytes" | "string";
+
+/** One field: its number, its kind, and, in types only, what it decodes to and is encoded from. */
+export interface Field<Out, In> {
+  readonly number: number;
+  readonly kind: Scalar | Fields;
+  readonly repeated: boolean;
+  readonly types?: { readonly out: Out; readonly in: In };
+}
+
+export interface Fields {
+  readonly [name: string]: Field<unknown, unknown>;
+}
+
+/** What `decode` gives: every field is there. */
+export type Decoded<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends Field<infer Out, infer _> ? Out : never;
+};
+
+/** What `encode` takes: any fields. */
+export type Encodable<F extends Fields> = {
+  readonly [K in keyof F]?: (F[K] extends Field<infer _, infer In> ? In : never) | undefined;
+};
+
+export const int64 = (number: number): Field<bigint, bigint> => scalar(number, "int64");
+export const uint64 = (number: number): Field<bigint, bigint> => scalar(number, "uint64");
+/** Also enums. */
+export const int32 = (number: number): Field<number, number> => scalar(number, "int32");
+export const bool = (number: number): Field<boolean, boolean> => scalar(number, "bool");
+export const bytes = (number: number): Field<Uint8Array, Uint8Array> => scalar(number, "bytes");
+export const string = (number: number): Field<string, string> => scalar(number, "string");
+
+export function message<F extends Fields>(
+  number: number,
+  kind: F,
+): Field<Decoded<F> | undefined, Encodable<F>> {
+  return { number, kind, repeated: false };
+}
+
+export function repeatedMessage<F extends Fields>(
+  number: number,
+  kind: F,
+): Field<readonly Decoded<F>[], readonly Encodable<F>[]> {
+  return { number, kind, repeated: true };
+}
+
+export function repeatedBytes(number: number): Field<readonly Uint8Array[], readonly Uint8Array[]> {
+  return { number, kind: "bytes", repeated: true };
+}
+
+/** Packed, as proto3 writes it; read in both forms. */
+export function repeatedInt32(number: number): Field<readonly number[], readonly number[]> {
+  return { number, kind: "int32", repeated: true };
+}
+
+function scalar<T>(number: number, kind: Scalar): Field<T, T> {
+  return { number, kind, repeated: false };
+}
+
+const varint = 0;
+const fixed64 = 1;
+const lengthDelimited = 2;
+const fixed32 = 5;
+
+const text = new TextEncoder();
+const fromText = new TextDecoder();
+
+export function encode<F extends Fields>(fields: F, value: Encodable<F>): Uint8Array {
+  const out: Uint8Array[] = [];
+  writeMessage(out, fields, value);
+  return Buffer.concat(out);
+}
+
+function writeMessage(out: Uint8Array[], fields: Fields, value: object): void {
+  for (const name in fields) {
+    const field = fields[name] as Field<unknown, unknown>;
+    const given = (value as Record<string, unknown>)[name];
+    if (given === undefined) continue;
+    if (!field.repeated) writeField(out, field, given);
+    else if (field.kind === "int32") writePacked(out, field.number, given as readonly number[]);
+    else for (const one of given as readonly unknown[]) writeField(out, field, one, true);
+  }
+}
+
+function writeField(
+  out: Uint8Array[],
+  field: Field<unknown, unknown>,
+  value: unknown,
+  always = typeof field.kind === "object",
+): void {
+  if (typeof field.kind === "object") {
+    writeBytes(out, field.number, encode(field.kind, value as object), always);
+    return;
+  }
+  switch (field.kind) {
+    case "bytes":
+      writeBytes(out, field.number, value as Uint8Array, always);
+      break;
+    case "string":
+      writeBytes(out, field.number, text.encode(value as string), always);
+      break;
+    default: {
+      const number = BigInt(value as bigint | number | boolean);
+      if (number !== 0n) out.push(head(field.number, varint, BigInt.asUintN(64, number)));
+    }
+  }
+}
+
+function writeBytes(out: Uint8Array[], number: number, value: Uint8Array, always: boolean): void {
+  if (value.length === 0 && !always) return;
+  out.push(head(number, lengthDelimited, BigInt(value.length)), value);
+}
+
+function writePacked(out: Uint8Array[], number: number, values: readonly number[]): void {
+  const packed: number[] = [];
+  for (const value of values) pushVarint(packed, BigInt.asUintN(64, BigInt(value)));
+  writeBytes(out, number, Uint8Array.from(packed), false);
+}
+
+/** The field's key and a varint: the whole of a number, or the length before bytes. */
+function head(number: number, wireType: number, value: bigint): Uint8Array {
+  const into: number[] = [];
+  pushVarint(into, BigInt((number << 3) | wireType));
+  pushVarint(into, value);
+  return Uint8Array.from(into);
+}
+
+function pushVarint(into: number[], value: bigint): void {
+  let high = value;
+  while (high > 0xffff_ffffn) {
+    into.push(Number(high & 0x7fn) | 0x80);
+    high >>= 7n;
+  }
+  let low = Number(high);
+  while (low > 0x7f) {
+    into.push((low & 0x7f) | 0x80);
+    low = Math.floor(low / 128);
+  }
+  into.push(low);
+}
+
+/** @throws RangeError when the bytes are no such message */
+export function decode<F extends Fields>(fields: F, from: Uint8Array): Decoded<F> {
+  const table = tableOf(fields);
+  const result = table.defaults();
+  const reader = { from, at: 0 };
+  while (reader.at < from.length) {
+    const key = Number(readVarint(reader));
+    const wireType = key & 7;
+    const known = table.byNumber.get(key >>> 3);
+    if (known === undefined) skip(reader, wireType);
+    else readField(reader, wireType, known, result);
+  }
+  return result as Decoded<F>;
+}
+
+interface Reader {
+  readonly from: Uint8Array;
+  at: number;
+}
+
+interface Known {
+  readonly name: string;
+  readonly field: Field<unknown, unknown>;
+}
+
+function readField(
+  reader: Reader,
+  wireType: number,
+  { name, field }: Known,
+  into: Record<string, unknown>,
+): void {
+  const isBytes =
+    typeof field.kind === "object" || field.kind === "bytes" || field.kind === "string";
+  if (field.repeated && !isBytes && wireType === lengthDelimited) {
+    const packed = { from: readBytes(reader), at: 0 };
+    while (packed.at < packed.from.length) {
+      (into[name] as unknown[]).push(numberOf(field.kind as Scalar, readVarint(packed)));
+    }
+    return;
+  }
+  if (wireType !== (isBytes ? lengthDelimited : varint)) {
+    throw new RangeError(`Field ${name} came with wire type ${wireType}.`);
+  }
+  const value = isBytes
+    ? bytesOf(field.kind, readBytes(reader))
+    : numberOf(field.kind as Scalar, readVarint(reader));
+  if (field.repeated) (into[name] as unknown[]).push(value);
+  else into[name] = value;
+}
+
+function bytesOf(kind: Scalar | Fields, value: Uint8Array): unknown {
+  if (typeof kind === "object") return decode(kind, value);
+  return kind === "string" ? fromText.decode(value) : value;
+}
+
+function numberOf(kind: Scalar, value: bigint): unknown {
+  if (kind === "uint64") return value;
+  if (kind === "bool") return value !== 0n;
+  return kind === "int64" ? BigInt.asIntN(64, value) : Number(BigInt.asIntN(32, value));
+}
+
+function readVarint(reader: Reader): bigint {
+  let low = 0;
+  let scale = 1;
+  for (let read = 0; read < 7; read++) {
+    const byte = nextByte(reader);
+    low += (byte & 0x7f) * scale;
+    if (byte < 0x80) return BigInt(low);
+    scale *= 128;
+  }
+  let value = BigInt(low);
+  for (let shift = 49n; shift < 70n; shift += 7n) {
+    const byte = nextByte(reader);
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return BigInt.asUintN(64, value);
+  }
+  throw new RangeError("A varint is longer than ten bytes.");
+}
+
+function nextByte(reader: Reader): number {
+  const byte = reader.from[reader.at++];
+  if (byte === undefined) throw new RangeError("The message ends inside a field.");
+  return byte;
+}
+
+function readBytes(reader: Reader): Uint8Array {
+  const length = Number(readVarint(reader));
+  if (length > reader.from.length - reader.at) {
+    throw new RangeError("The message ends inside a field.");
+  }
+  const start = reader.at;
+  reader.at += length;
+  return reader.from.subarray(start, reader.at);
+}
+
+function skip(reader: Reader, wireType: number): void {
+  if (wireType === varint) readVarint(reader);
+  else if (wireType === lengthDelimited) readBytes(reader);
+  else if (wireType === fixed64) reader.at += 8;
+  else if (wireType === fixed32) reader.at += 4;
+  else throw new RangeError(`Wire type ${wireType} is not supported.`);
+  if (reader.at > reader.from.length) throw new RangeError("The message ends inside a field.");
+}
+
+interface Table {
+  readonly byNumber: ReadonlyMap<number, Known>;
+  defaults(): Record<string, unknown>;
+}
+
+const tables = new WeakMap<Fields, Table>();
+
+function tableOf(fields: Fields): Table {
+  const known = tables.get(fields);
+  if (known !== undefined) return known;
+  const byNumber = new Map<number, Known>();
+  for (const [name, field] of Object.entries(fields)) byNumber.set(field.number, { name, field });
+  const table: Table = {
+    byNumber,
+    defaults() {
+      const result: Record<string, unknown> = {};
+      for (const { name, field } of byNumber.values()) {
+        result[name] = field.repeated ? [] : defaultOf(field.kind);
+      }
+      return result;
+    },
+  };
+  tables.set(fields, table);
+  return table;
+}
+
+const noBytes = new Uint8Array(0);
+
+function defaultOf(kind: Scalar | Fields): unknown {
+  if (typeof kind === "object") return undefined;
+  if (kind === "bytes") return noBytes;
+  if (kind === "string") return "";
+  if (kind === "bool") return false;
+  return kind === "int32" ? 0 : 0n;
+}
