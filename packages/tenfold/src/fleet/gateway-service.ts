@@ -1,0 +1,31 @@
+import { coordinatorResolver } from "../discovery/coordinator-resolver.ts";
+import { createGateway } from "../gateway/gateway.ts";
+import type { Route } from "../gateway/route-table.ts";
+import { invalidOption } from "../runtime/options.ts";
+import { defineService, type Service } from "./service.ts";
+
+/** The gateway as a process of a fleet: its setting `routes` is what the fleet file says. */
+export const gatewayService: Service = defineService({
+  name: "gateway",
+  async start({ instance, settings, coordinator, runtime, metrics }) {
+    const { routes } = settings;
+    if (!Array.isArray(routes)) throw invalidOption("routes", "a list of routes", routes);
+    const resolver = coordinatorResolver(coordinator, {
+      fleet: instance.fleet,
+      log: runtime.log,
+    });
+    const gateway = await createGateway({
+      listen: { host: instance.address, port: instance.port },
+      routes: routes as Route[],
+      resolver,
+      metrics,
+      runtime,
+    });
+    return {
+      async close() {
+        await gateway.close();
+        resolver.close();
+      },
+    };
+  },
+});
