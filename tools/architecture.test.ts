@@ -1,6 +1,8 @@
+import { errorCodes } from "tenfold/runtime";
 import { describe, expect, it } from "vitest";
 
 import { deadFiles } from "./architecture/dead-files.ts";
+import { idleErrorCodes } from "./architecture/error-codes.ts";
 import {
   ambientViolations,
   circleViolations,
@@ -9,6 +11,7 @@ import {
   purityViolations,
   specifierViolations,
 } from "./architecture/import-rules.ts";
+import { brokenLinks, unlistedExperiments } from "./architecture/links.ts";
 import {
   exportViolations,
   indexViolations,
@@ -183,6 +186,34 @@ const rules: readonly Rule[] = [
         "tools/nobody.ts": "f();",
       },
       finds: 2,
+    },
+  },
+  {
+    name: "no error code that nothing raises",
+    check: (tree) => idleErrorCodes(tree),
+    // An empty tree raises none of them.
+    canary: { files: {}, finds: Object.keys(errorCodes).length },
+  },
+  {
+    name: "links in pages lead somewhere",
+    check: (tree) => brokenLinks(tree),
+    canary: {
+      files: {
+        "docs/a.md": "[x](../README.md) [y](gone.md#part) [z](https://example.org/) [t](#t)",
+      },
+      finds: 1,
+    },
+  },
+  {
+    name: "experiments stand in the table of requirements",
+    check: unlistedExperiments,
+    canary: {
+      files: {
+        "docs/requirements.md": "| R1 | a | [shown](../lab/r1-a.ts) |\n| R2 | b | not yet |",
+        "lab/r1-a.ts": "f();",
+        "lab/r2-b.ts": "f();",
+      },
+      finds: 1,
     },
   },
   {
