@@ -56,8 +56,9 @@ export interface ServiceRequest {
   /** Milliseconds left of the caller's deadline. */
   readonly remainingMs: () => number;
   /**
-   * The body as JSON: content type checked, at most the route's limit, control characters refused.
-   * @throws TENFOLD_FLEET_REQUEST_INVALID, answered as 400, 413 or 415
+   * The body as JSON: content type checked, at most `bodyBytesMax`, control characters refused.
+   * @throws TENFOLD_FLEET_REQUEST_INVALID, TENFOLD_FLEET_BODY_TOO_LARGE,
+   * TENFOLD_FLEET_CONTENT_TYPE_UNSUPPORTED
    */
   json(): Promise<unknown>;
 }
@@ -77,7 +78,10 @@ export type ServiceHandler = (
 export type ServiceRoutes = Readonly<Record<string, ServiceHandler>>;
 
 export interface RunningService {
+  /** Served on the instance's port. Left out by a service that listens there itself, or not at all. */
   readonly routes?: ServiceRoutes;
+  /** The largest request body, in bytes; default `httpServiceDefaults.bodyBytesMax`. */
+  readonly bodyBytesMax?: number;
   /** Why it is not ready to serve, or undefined when it is. Called by `/readyz` and before it registers. */
   notReady?(): Promise<string | undefined> | string | undefined;
   /** Called after the last request was answered; the process exits when it resolves. */

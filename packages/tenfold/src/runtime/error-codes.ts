@@ -53,6 +53,7 @@ export const errorCodes = {
   TENFOLD_FLEET_REQUEST_INVALID: "Correct the request as the message says.",
   TENFOLD_FLEET_BODY_TOO_LARGE: "Send a smaller body; `details.bodyBytesMax` is the limit.",
   TENFOLD_FLEET_CONTENT_TYPE_UNSUPPORTED: "Send JSON, with content-type: application/json.",
+  TENFOLD_FLEET_BUSY: "Try again after the Retry-After header; add instances if it stays so.",
   TENFOLD_FLEET_HOST_REFUSED: "Use an address of this process, or localhost, in the URL.",
   TENFOLD_FLEET_ORIGIN_REFUSED: "Pages of other origins may not call this; open its own page.",
   TENFOLD_FLEET_TOKEN_REFUSED: "Send the fleet's token: authorization: Bearer TOKEN.",
@@ -139,6 +140,20 @@ export const errorCodes = {
   TENFOLD_DISCOVERY_RESPONSE_INVALID: "See what the service answered; it was not what it promised.",
   TENFOLD_DISCOVERY_CALLS_EXCEEDED: "Try again shortly, or raise `callsMax`.",
   TENFOLD_DISCOVERY_CLOSED: "The client was closed by its owner; create a new one.",
+
+  // gateway
+  TENFOLD_GATEWAY_ROUTE_INVALID: "Correct the route that the message names.",
+  TENFOLD_GATEWAY_PORT_TAKEN: "Stop the program that holds the port, or let the gateway listen elsewhere.",
+  TENFOLD_GATEWAY_REQUEST_INVALID: "Send a request as RFC 9112 has it; the message says what was wrong.",
+  TENFOLD_GATEWAY_ROUTE_UNKNOWN: "Ask for a path that the gateway has a route for.",
+  TENFOLD_GATEWAY_METHOD_REFUSED: "Use one of the methods in the Allow header.",
+  TENFOLD_GATEWAY_BODY_TOO_LARGE: "Send less at once, or raise the route's `bodyBytesMax`.",
+  TENFOLD_GATEWAY_HEADERS_TOO_LARGE: "Send fewer or shorter headers.",
+  TENFOLD_GATEWAY_REQUEST_TOO_SLOW: "Send the request faster, or in smaller parts.",
+  TENFOLD_GATEWAY_HOLD_FULL: "Try again after Retry-After; too many requests wait for the service.",
+  TENFOLD_GATEWAY_UNAVAILABLE: "Try again after Retry-After; no instance of the service answered.",
+  TENFOLD_GATEWAY_UPSTREAM_FAILED: "An instance failed during the request; see the gateway's log by request id.",
+  TENFOLD_GATEWAY_DEADLINE_EXCEEDED: "Give the request more time, or see what the service waits for.",
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;

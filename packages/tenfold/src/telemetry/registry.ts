@@ -19,19 +19,19 @@ import type {
 
 /** All metrics of one process, or of one part of it. Asked for again, a metric is the same one. */
 export interface Registry {
-  counter(options: MetricOptions): Counter;
   counter<const Name extends string>(
     options: MetricOptions & { readonly labels: readonly Name[] },
   ): Labelled<Name, Counter>;
-  gauge(options: MetricOptions): Gauge;
+  counter(options: MetricOptions): Counter;
   gauge<const Name extends string>(
     options: MetricOptions & { readonly labels: readonly Name[] },
   ): Labelled<Name, Gauge>;
+  gauge(options: MetricOptions): Gauge;
   /** Also gives a gauge `NAME_max`: the greatest value of the last 60 to 70 s. */
-  histogram(options: HistogramOptions): Histogram;
   histogram<const Name extends string>(
     options: HistogramOptions & { readonly labels: readonly Name[] },
   ): Labelled<Name, Histogram>;
+  histogram(options: HistogramOptions): Histogram;
   summary(options: SummaryOptions): Summary;
   /** Calls `update` before every `read`: for values that are looked up, not counted. */
   beforeRead(update: () => void): void;
