@@ -100,7 +100,7 @@ function chartOptions(element: HTMLElement, lines: readonly Line[]): uPlot.Optio
       { ...axis, values: "{HH}:{mm}:{ss}", space: 70, size: 28 },
       { ...axis, size: 44 },
     ],
-    legend: { live: true },
+    legend: { live: false },
     series: [
       { label: "time", value: "{HH}:{mm}:{ss}" },
       ...lines.map(({ label, color: name }) => ({

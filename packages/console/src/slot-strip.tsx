@@ -1,12 +1,13 @@
 import type { VNode } from "preact";
 import type { PlacementState } from "../../cli/src/console/console-state.ts";
 import { count } from "./format.ts";
+import { shardColors } from "./shard-colors.ts";
 
 /** Which shard holds which slot of a store, as one coloured strip. */
 export function SlotStrip({ placement }: { readonly placement: PlacementState }): VNode {
   const { store, slots, ranges } = placement;
-  const shards = [...new Set(ranges.map(({ shard }) => shard))].sort();
-  const color = (shard: string): string => `shard-${shards.indexOf(shard) % 8}`;
+  const colors = shardColors(placement);
+  const shards = [...colors.keys()];
   const held = (shard: string): number =>
     ranges
       .filter((range) => range.shard === shard)
@@ -25,7 +26,7 @@ export function SlotStrip({ placement }: { readonly placement: PlacementState })
         {ranges.map(({ first, last, shard }) => (
           <rect
             key={first}
-            class={color(shard)}
+            class={colors.get(shard)}
             x={first}
             y={0}
             width={last - first + 1}
@@ -39,7 +40,7 @@ export function SlotStrip({ placement }: { readonly placement: PlacementState })
         {shards.map((shard) => (
           <li key={shard}>
             <svg width="12" height="12" aria-hidden="true">
-              <rect class={color(shard)} width="12" height="12" rx="3" />
+              <rect class={colors.get(shard)} width="12" height="12" rx="3" />
             </svg>{" "}
             {shard}: {count(held(shard))}
           </li>

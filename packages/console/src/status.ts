@@ -17,8 +17,8 @@ const words: Readonly<Record<InstanceStatus, string>> = {
   ready: "ready",
   starting: "starting",
   stopping: "stopping",
-  backoff: "down, restarts soon",
-  failed: "failed again and again",
+  backoff: "down",
+  failed: "fails again and again",
   silent: "does not answer",
   stopped: "stopped",
 };

@@ -1,6 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { checkAdminRequest } from "tenfold/fleet";
+import { type AdminVerdict, checkAdminRequest, checkStranger, sameSecret } from "tenfold/fleet";
 
 export interface Refusal {
   readonly status: number;
@@ -33,32 +33,35 @@ export function consoleGuard(
   const cookieName = `tenfold-console-${port}`;
   const cookieValue = createHmac("sha256", token).update("tenfold console cookie").digest("hex");
 
-  const check = (request: IncomingMessage, authorization: string | undefined) => {
-    const { host, origin } = request.headers;
-    const verdict = checkAdminRequest(
-      { method: request.method ?? "GET", host, origin, authorization },
-      { token, ownHosts },
-    );
-    return verdict.ok ? undefined : verdict;
-  };
+  const known = (request: IncomingMessage, authorization: string | undefined) =>
+    refusalOf(checkAdminRequest({ ...seen(request), authorization }, { token, ownHosts }));
 
   return {
     cookie: `${cookieName}=${cookieValue}; Path=/; HttpOnly; SameSite=Strict`,
-    isToken: (candidate) => sameText(candidate, token),
-    refusalOfStranger: (request) => check(request, `Bearer ${token}`),
+    isToken: (candidate) => sameSecret(candidate, token),
+    refusalOfStranger: (request) => refusalOf(checkStranger(seen(request), ownHosts)),
     refusal(request) {
       const { authorization, cookie, origin } = request.headers;
       const value = cookieOf(cookie, cookieName);
-      if (authorization !== undefined || value === undefined || !sameText(value, cookieValue)) {
-        return check(request, authorization);
+      if (authorization !== undefined || value === undefined || !sameSecret(value, cookieValue)) {
+        return known(request, authorization);
       }
-      const refused = check(request, `Bearer ${token}`);
+      const refused = known(request, `Bearer ${token}`);
       if (refused !== undefined || request.method === "GET" || origin !== undefined) return refused;
       // A browser names the origin of every POST; who sends the cookie without is no page of ours.
       const message = "A request that changes something must name its Origin.";
-      return { status: 403, code: "TENFOLD_CONSOLE_REQUEST_INVALID", message };
+      return { status: 403, code: "TENFOLD_FLEET_ORIGIN_REFUSED", message };
     },
   };
+}
+
+function seen({ method = "GET", headers }: IncomingMessage) {
+  const { host, origin } = headers;
+  return { method, host, origin, secFetchSite: headers["sec-fetch-site"]?.toString() };
+}
+
+function refusalOf(verdict: AdminVerdict): Refusal | undefined {
+  return verdict.ok ? undefined : verdict;
 }
 
 function cookieOf(header: string | undefined, name: string): string | undefined {
@@ -67,10 +70,4 @@ function cookieOf(header: string | undefined, name: string): string | undefined 
     if (key === name) return value;
   }
   return undefined;
-}
-
-/** Compared as digests: neither length nor first difference shows in the time it takes. */
-function sameText(a: string, b: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }

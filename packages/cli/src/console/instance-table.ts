@@ -156,7 +156,7 @@ export function serviceTable(
   supervisorReachable: boolean,
 ): readonly ServiceState[] {
   const groups = Map.groupBy(instances, ({ service }) => service);
-  return [...groups].map(([name, all]) => {
+  const table = [...groups].map(([name, all]) => {
     const role = (all[0] as InstanceState).role;
     const ofOurs = role !== "database" && role !== "coordinator";
     const calls = figures.service(name);
@@ -173,7 +173,18 @@ export function serviceTable(
       restartable: ofOurs && supervisorReachable && all.some(({ killable }) => killable),
     };
   });
+  return table.sort((a, b) => roleOrder.indexOf(a.role) - roleOrder.indexOf(b.role));
 }
+
+const roleOrder: readonly ServiceRole[] = [
+  "gateway",
+  "service",
+  "queue",
+  "worker",
+  "database",
+  "coordinator",
+  "console",
+];
 
 function total(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);

@@ -7,21 +7,16 @@ export interface Road {
   readonly labelY: number;
 }
 
-export interface RoadOptions {
-  /** Stages between the two. */
-  readonly steps: number;
-  readonly wide: boolean;
-  /** Height of the free lane above the boxes, for roads that pass other stages. */
-  readonly laneY: number;
-}
-
 const corner = 8;
 /** Room for the label between the road's end and the box. */
 const labelGap = 4;
 
-/** From box to box without crossing a third: straight to the next stage, else through the gutters. */
-export function roadBetween(from: Box, to: Box, { steps, wide, laneY }: RoadOptions): Road {
-  if (!wide) return downRoad(from, to, steps);
+/**
+ * From box to box without crossing a third: straight to the next column, else through the gutters
+ * and the free lane above the boxes.
+ * @param steps columns from one to the other
+ */
+export function roadBetween(from: Box, to: Box, steps: number, laneY: number): Road {
   const end = { x: to.x, y: to.y + to.height / 2 };
   const label = { labelX: end.x - labelGap, labelY: end.y - 5 };
   if (steps === 1) {
@@ -34,11 +29,12 @@ export function roadBetween(from: Box, to: Box, { steps, wide, laneY }: RoadOpti
   const outX = from.x + from.width + 16;
   const startY = from.y + 34;
   const inX = to.x - 22;
+  const turn = end.y > laneY ? corner : -corner;
   const path = [
     `M${from.x + from.width},${startY} H${outX - corner}`,
     `Q${outX},${startY} ${outX},${startY - corner} V${laneY + corner}`,
     `Q${outX},${laneY} ${outX + corner},${laneY} H${inX - corner}`,
-    `Q${inX},${laneY} ${inX},${laneY + corner} V${end.y - corner}`,
+    `Q${inX},${laneY} ${inX},${laneY + turn} V${end.y - turn}`,
     `Q${inX},${end.y} ${inX + corner},${end.y} H${end.x}`,
   ].join(" ");
   return { path, ...label };
@@ -51,24 +47,4 @@ function besideRoad(from: Box, to: Box): Road {
   const endY = to.y + to.height / 2 + 8;
   const path = `M${from.x + from.width},${startY} C${x + 22},${startY} ${x + 22},${endY} ${to.x + to.width},${endY}`;
   return { path, labelX: x + 20, labelY: (startY + endY) / 2 };
-}
-
-/** In the narrow picture: down the middle, or along the left edge past other stages. */
-function downRoad(from: Box, to: Box, steps: number): Road {
-  const start = { x: from.x + from.width / 2, y: from.y + from.height };
-  const end = { x: to.x + to.width / 2, y: to.y };
-  const middle = (start.y + end.y) / 2;
-  const label = { labelX: end.x - 6, labelY: end.y - 5 };
-  if (steps === 1) {
-    const path = `M${start.x},${start.y} C${start.x},${middle} ${end.x},${middle} ${end.x},${end.y}`;
-    return { path, ...label };
-  }
-  const laneX = 5;
-  const startY = from.y + 30;
-  const endY = to.y + 30;
-  const path = [
-    `M${from.x},${startY} Q${laneX},${startY} ${laneX},${startY + corner}`,
-    `V${endY - corner} Q${laneX},${endY} ${to.x},${endY}`,
-  ].join(" ");
-  return { path, labelX: to.x, labelY: endY - 5 };
 }

@@ -1,8 +1,10 @@
 import type {
   ConsoleState,
   InstanceState,
+  QueueState,
   ServiceState,
 } from "../../../cli/src/console/console-state.ts";
+import { shardColors } from "../shard-colors.ts";
 
 /** A box of the picture: the instances of one service (or the servers of one shard) on one host. */
 export interface Group {
@@ -16,6 +18,9 @@ export interface Group {
   /** What its links are named after. */
   readonly target: string;
   readonly service: ServiceState | undefined;
+  readonly queue: QueueState | undefined;
+  /** The class of its colour in the slot strip, for a shard. */
+  readonly color: string | undefined;
   readonly nodes: readonly Node[];
 }
 
@@ -40,7 +45,9 @@ export function groupsOf(state: ConsoleState): readonly Group[] {
     const [stage, order] = placeOf(role, entry || (called.has(name) && callers.size === 0));
     const nodes = instances.map((instance) => ({ instance, part: undefined }));
     const service = services.get(name);
-    return { id, title: name, host, stage, order, target: name, service, nodes };
+    const queue = state.queues.find((one) => one.service === name);
+    const place = { host, stage, order, target: name };
+    return { id, title: name, ...place, service, queue, color: undefined, nodes };
   });
   return [...ofServices, ...shardGroups(state)];
 }
@@ -67,11 +74,14 @@ function placeOf(role: ServiceState["role"], entry: boolean): [number, number] {
 
 function shardGroups(state: ConsoleState): Group[] {
   const stores = new Set(state.shards.map(({ store }) => store));
-  const known = new Map<string, { title: string; store: string; part: Node["part"] }>();
+  const known = new Map<
+    string,
+    { title: string; store: string; shard: string; part: Node["part"] }
+  >();
   for (const { store, shard, primary, standbys } of state.shards) {
-    const title = stores.size > 1 ? `${store} ${shardName(shard)}` : shardName(shard);
-    known.set(primary, { title, store, part: "primary" });
-    for (const standby of standbys) known.set(standby, { title, store, part: "standby" });
+    const title = stores.size > 1 ? `shard ${shard} of ${store}` : `shard ${shard}`;
+    known.set(primary, { title, store, shard, part: "primary" });
+    for (const standby of standbys) known.set(standby, { title, store, shard, part: "standby" });
   }
   const servers = state.instances.filter(({ role }) => role === "database");
   const byPlace = Map.groupBy(
@@ -90,11 +100,14 @@ function shardGroups(state: ConsoleState): Group[] {
       order: 0,
       target: `store/${shard?.store ?? service}`,
       service: undefined,
+      queue: undefined,
+      color: shard && shardColor(state, shard.store, shard.shard),
       nodes: nodes.sort((a, b) => Number(b.part === "primary") - Number(a.part === "primary")),
     };
   });
 }
 
-function shardName(shard: string): string {
-  return /^\d+$/.test(shard) ? `shard ${shard}` : shard;
+function shardColor(state: ConsoleState, store: string, shard: string): string | undefined {
+  const placement = state.placements.find((one) => one.store === store);
+  return placement && shardColors(placement).get(shard);
 }

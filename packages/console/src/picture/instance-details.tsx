@@ -1,23 +1,17 @@
 import type { VNode } from "preact";
 import { bytes, duration, milliseconds, percent, perSecond } from "../format.ts";
 import { statusKind, statusWord } from "../status.ts";
-import type { PlacedNode } from "./layout.ts";
+import type { Picture, PlacedNode } from "./layout.ts";
 
-const panelWidth = 230;
+const panel = { width: 230, height: 300, gap: 8 } as const;
 
 /** What there is to know of one process, beside it. */
 export function InstanceDetails(props: {
   readonly placed: PlacedNode;
-  readonly pictureWidth: number;
+  readonly picture: Picture;
 }): VNode {
-  const { x, y, width, height, node } = props.placed;
-  const { instance, part } = node;
-  const fitsRight = x + width + panelWidth + 8 < props.pictureWidth;
-  const left = fitsRight ? x + width + 8 : x - panelWidth - 8;
-  const place =
-    left < 0
-      ? { left: Math.max(0, Math.min(x, props.pictureWidth - panelWidth)), top: y + height + 6 }
-      : { left, top: y };
+  const { instance, part } = props.placed.node;
+  const place = beside(props.placed, props.picture);
   const up = instance.startedAtMs === undefined ? undefined : Date.now() - instance.startedAtMs;
   const rows: readonly (readonly [string, string])[] = [
     ["host", instance.host],
@@ -33,10 +27,7 @@ export function InstanceDetails(props: {
     ["last exit", instance.lastExit ?? "–"],
   ];
   return (
-    <div
-      class="details"
-      style={{ left: `${place.left}px`, top: `${place.top}px`, width: `${panelWidth}px` }}
-    >
+    <div class="details" style={place}>
       <h3>
         {instance.name} {part ? <small>{part}</small> : null}
       </h3>
@@ -51,4 +42,19 @@ export function InstanceDetails(props: {
       </dl>
     </div>
   );
+}
+
+/** To the right where there is room, else to the left, else below; never out of the picture. */
+function beside({ x, y, width, height }: PlacedNode, picture: Picture) {
+  const right = x + width + panel.gap;
+  const left = x - panel.gap - panel.width;
+  const fits = right + panel.width <= picture.width || left >= 0;
+  const column = right + panel.width <= picture.width ? right : left;
+  const inside = Math.max(0, Math.min(x, picture.width - panel.width));
+  const row = Math.max(0, Math.min(y, picture.height - panel.height));
+  return {
+    width: `${panel.width}px`,
+    left: `${fits ? column : inside}px`,
+    top: `${fits ? row : y + height + panel.gap}px`,
+  };
 }

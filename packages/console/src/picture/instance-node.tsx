@@ -72,8 +72,8 @@ export function InstanceNode({ placed, onKill, onShow }: InstanceNodeProps): VNo
 /** In trouble the state is what matters; else the part it plays, its version and its port. */
 function facts(instance: InstanceState, part: string | undefined): string {
   const { status, version, port, restarts } = instance;
-  if (status !== "ready")
-    return statusWord(status) + (restarts > 0 ? ` (${restarts + 1}. life)` : "");
+  if (status === "starting" && restarts > 0) return "starting again";
+  if (status !== "ready") return statusWord(status);
   const words = [
     part,
     part || version === undefined ? undefined : `v${version}`,

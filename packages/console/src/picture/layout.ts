@@ -1,4 +1,5 @@
 import type { Link } from "../../../cli/src/console/console-state.ts";
+import { downwards } from "./downwards.ts";
 import { type Road, roadBetween } from "./edges.ts";
 import type { Group, Node } from "./groups.ts";
 
@@ -20,6 +21,8 @@ export interface PlacedGroup extends Box {
 
 export interface PlacedEdge extends Road {
   readonly link: Link;
+  /** All that comes in at its end; on the first of the edges that share the end. */
+  readonly labelPerSecond: number | undefined;
 }
 
 export interface Picture {
@@ -37,10 +40,12 @@ export const sizes: {
   readonly nodeWidthMin: number;
   readonly nodeWidthMax: number;
   readonly titleHeight: number;
+  readonly noteHeight: number;
   readonly groupGap: number;
   readonly gutter: number;
   readonly padding: number;
   readonly hostTitle: number;
+  readonly laneDepth: number;
   readonly clientsWidth: number;
   readonly columnHeightMax: number;
   readonly rowsMax: number;
@@ -52,10 +57,13 @@ export const sizes: {
   nodeWidthMin: 132,
   nodeWidthMax: 180,
   titleHeight: 20,
+  noteHeight: 32,
   groupGap: 12,
   gutter: 48,
   padding: 14,
   hostTitle: 40,
+  /** From the top of a host to the lane of the edges that pass several columns. */
+  laneDepth: 26,
   clientsWidth: 72,
   columnHeightMax: 470,
   rowsMax: 6,
@@ -67,11 +75,12 @@ export function layout(groups: readonly Group[], links: readonly Link[], width: 
   const sorted = [...groups].sort(
     (a, b) => a.stage - b.stage || a.order - b.order || compare(a.title, b.title),
   );
-  const placed = width < sizes.acrossFrom ? downwards(sorted, width) : across(sorted, width);
-  return { ...placed, edges: edgesOf(placed, links, width >= sizes.acrossFrom) };
+  if (width < sizes.acrossFrom) return downwards(sorted, links, width);
+  const placed = across(sorted, width);
+  return { ...placed, edges: edgesOf(placed, links) };
 }
 
-type Placed = Omit<Picture, "edges">;
+export type Placed = Omit<Picture, "edges">;
 
 /** Stages are columns that all hosts share; each host is a band over them. */
 function across(groups: readonly Group[], width: number): Placed {
@@ -150,52 +159,17 @@ function columnsOf(groups: readonly Group[]): Column[] {
   return columns;
 }
 
-/** Stages are rows; within one, groups flow and wrap. Hosts follow each other. */
-function downwards(groups: readonly Group[], width: number): Placed {
-  const { padding, gutter, hostTitle, nodeGap } = sizes;
-  const clients = { x: width / 2 - 60, y: 0, width: 120, height: 44 };
-  const nodeWidth = Math.floor((width - 2 * padding - nodeGap) / 2);
-  const placed: PlacedGroup[] = [];
-  const boxes: (Box & { name: string })[] = [];
-  let y = clients.height + gutter / 2;
-  for (const name of hostNames(groups)) {
-    const top = y;
-    y += hostTitle - 10;
-    const here = groups.filter(({ host }) => host === name);
-    for (const [, stage] of Map.groupBy(here, ({ stage }) => stage)) {
-      let x = padding;
-      let rowHeight = 0;
-      for (const group of stage) {
-        const slots = group.nodes.length > 1 ? 2 : 1;
-        if (x > padding && (slots === 2 || x > padding + nodeWidth + nodeGap)) {
-          x = padding;
-          y += rowHeight + sizes.groupGap;
-          rowHeight = 0;
-        }
-        const one = placeGroup(group, x, y, nodeWidth, slots);
-        placed.push(one);
-        rowHeight = Math.max(rowHeight, one.height);
-        x += one.width + nodeGap;
-      }
-      y += rowHeight + gutter / 2;
-    }
-    y += padding - gutter / 2;
-    boxes.push({ name, x: 0, y: top, width, height: y - top });
-    y += sizes.groupGap;
-  }
-  return { width, height: y - sizes.groupGap, hosts: boxes, groups: placed, clients };
-}
-
 function sideBySide({ nodes }: Group): number {
   return Math.max(1, Math.ceil(nodes.length / sizes.rowsMax));
 }
 
-function groupHeight({ nodes }: Group, slots: number): number {
+function groupHeight({ nodes, queue }: Group, slots: number): number {
   const rows = Math.ceil(nodes.length / slots);
-  return sizes.titleHeight + rows * (sizes.nodeHeight + sizes.nodeGap) - sizes.nodeGap;
+  const note = queue === undefined ? 0 : sizes.noteHeight;
+  return sizes.titleHeight + rows * (sizes.nodeHeight + sizes.nodeGap) - sizes.nodeGap + note;
 }
 
-function placeGroup(
+export function placeGroup(
   group: Group,
   x: number,
   y: number,
@@ -213,26 +187,55 @@ function placeGroup(
   return { group, x, y, width, height: groupHeight(group, slots), nodes };
 }
 
-function edgesOf(placed: Placed, links: readonly Link[], wide: boolean): PlacedEdge[] {
-  const boxes = (name: string): readonly { box: Box; stage: number; host: string }[] =>
-    name === "clients"
-      ? [{ box: placed.clients, stage: 0, host: "" }]
-      : placed.groups
-          .filter(({ group }) => group.target === name)
-          .map((box) => ({ box, stage: box.group.stage, host: box.group.host }));
-  return links.flatMap((link) => {
-    const pairs = boxes(link.from).flatMap((from) => boxes(link.to).map((to) => ({ from, to })));
-    return pairs.map(({ from, to }) => {
-      // Drawn along the road: a worker asks the queue, but the work flows to the worker.
-      const [first, second] = from.stage <= to.stage ? [from, to] : [to, from];
-      const steps = second.stage - first.stage;
-      const laneY = (placed.hosts.find(({ name }) => name === first.host)?.y ?? 0) + 26;
-      return { link, ...roadBetween(first.box, second.box, { steps, wide, laneY }) };
-    });
+/** Where an edge can begin or end. */
+interface Stop {
+  readonly box: Box;
+  readonly column: number;
+  readonly laneY: number;
+  /** Of all the instances that the name stands for. */
+  readonly share: number;
+}
+
+function edgesOf(placed: Placed, links: readonly Link[]): PlacedEdge[] {
+  const edges = links.flatMap((link) => {
+    const ends = stopsOf(placed, link.to);
+    return stopsOf(placed, link.from).flatMap((from) =>
+      ends.map((to) => {
+        // Drawn along the road: a worker asks the queue, but the work flows to the worker.
+        const [first, second] = from.column <= to.column ? [from, to] : [to, from];
+        const perSecond = link.perSecond && link.perSecond * from.share * to.share;
+        const steps = second.column - first.column;
+        const road = roadBetween(first.box, second.box, steps, first.laneY);
+        return { link: { ...link, perSecond }, ...road };
+      }),
+    );
+  });
+  return labelled(edges);
+}
+
+function stopsOf({ groups, hosts, clients }: Placed, name: string): readonly Stop[] {
+  if (name === "clients") return [{ box: clients, column: -1, laneY: 0, share: 1 }];
+  const columns = [...new Set(groups.map(({ x }) => x))].sort((a, b) => a - b);
+  const named = groups.filter(({ group }) => group.target === name);
+  const all = named.reduce((sum, { nodes }) => sum + nodes.length, 0);
+  return named.map((box) => ({
+    box,
+    column: columns.indexOf(box.x),
+    laneY: (hosts.find((host) => host.name === box.group.host)?.y ?? 0) + sizes.laneDepth,
+    share: box.nodes.length / all,
+  }));
+}
+
+/** Edges that end at one place share one label: the sum. */
+function labelled(edges: readonly Omit<PlacedEdge, "labelPerSecond">[]): PlacedEdge[] {
+  const byEnd = Map.groupBy(edges, ({ labelX, labelY }) => `${labelX} ${labelY}`);
+  return [...byEnd.values()].flatMap((meeting) => {
+    const sum = meeting.reduce((all, { link }) => all + (link.perSecond ?? 0), 0);
+    return meeting.map((edge, i) => ({ ...edge, labelPerSecond: i === 0 ? sum : undefined }));
   });
 }
 
-function hostNames(groups: readonly Group[]): readonly string[] {
+export function hostNames(groups: readonly Group[]): readonly string[] {
   return [...new Set(groups.map(({ host }) => host))].sort(compare);
 }
 

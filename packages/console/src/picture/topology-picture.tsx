@@ -48,21 +48,16 @@ export function TopologyPicture({ state, onKill, onRestart }: TopologyPicturePro
         {picture.edges.map((edge) => (
           <Edge key={`${edge.link.from} ${edge.link.to} ${edge.path}`} edge={edge} />
         ))}
-        {picture.edges.map(({ link, labelX, labelY, path }) =>
-          (link.perSecond ?? 0) >= 0.05 ? (
+        {picture.edges.map(({ labelPerSecond = 0, labelX, labelY, path }) =>
+          labelPerSecond >= 0.05 ? (
             <text key={path} class="edge-label" x={labelX} y={labelY} text-anchor="end">
-              {perSecond(link.perSecond).replace("/s", "")}
+              {perSecond(labelPerSecond).replace("/s", "")}
             </text>
           ) : null,
         )}
         <Clients box={picture.clients} perSecond={state.totals.perSecond} />
         {picture.groups.map((placed) => (
-          <GroupTitle
-            key={placed.group.id}
-            placed={placed}
-            queue={state.queues.find(({ service }) => service === placed.group.target)}
-            onRestart={onRestart}
-          />
+          <GroupTitle key={placed.group.id} placed={placed} onRestart={onRestart} />
         ))}
         {nodes.map((placed) => (
           <InstanceNode
@@ -73,7 +68,7 @@ export function TopologyPicture({ state, onKill, onRestart }: TopologyPicturePro
           />
         ))}
       </svg>
-      {detailed ? <InstanceDetails placed={detailed} pictureWidth={picture.width} /> : null}
+      {detailed ? <InstanceDetails placed={detailed} picture={picture} /> : null}
     </div>
   );
 }
@@ -91,14 +86,14 @@ function drawnLinks(state: ConsoleState) {
   ];
 }
 
-/** Ten times the traffic is three pixels more. */
+/** Ten times the traffic is 1.7 pixels more. */
 function Edge({ edge }: { readonly edge: PlacedEdge }): VNode {
   const rate = edge.link.perSecond ?? 0;
   return (
     <path
       class={rate > 0 ? "edge busy" : "edge"}
       d={edge.path}
-      stroke-width={(1.5 + 3 * Math.log10(1 + rate)).toFixed(1)}
+      stroke-width={(1.2 + 1.7 * Math.log10(1 + rate)).toFixed(1)}
     >
       <title>{`${edge.link.from} to ${edge.link.to}: ${perSecond(edge.link.perSecond)}`}</title>
     </path>
@@ -129,24 +124,20 @@ function Clients({
 
 interface GroupTitleProps {
   readonly placed: PlacedGroup;
-  readonly queue: QueueState | undefined;
   readonly onRestart: (service: string) => void;
 }
 
-function GroupTitle({ placed, queue, onRestart }: GroupTitleProps): VNode {
+function GroupTitle({ placed, onRestart }: GroupTitleProps): VNode {
   const { x, y, width, group } = placed;
-  const { service } = group;
+  const { service, queue, color } = group;
   const restart = (): void => onRestart(group.target);
   return (
     <g class="group">
-      <text x={x + 2} y={y + 13} class="name">
+      {color ? <rect class={color} x={x} y={y + 3} width={11} height={11} rx={3} /> : null}
+      <text x={x + (color ? 17 : 2)} y={y + 13} class="name">
         {group.title}
       </text>
-      {queue ? (
-        <text x={x + 2} y={y + placed.height + 14} class={queue.dead > 0 ? "note bad" : "note"}>
-          {queueNote(queue)}
-        </text>
-      ) : null}
+      {queue ? <QueueNote queue={queue} x={x + 2} y={y + placed.height - 17} /> : null}
       {service?.restartable ? (
         // biome-ignore lint/a11y/useSemanticElements: SVG has no button.
         <g
@@ -168,8 +159,22 @@ function GroupTitle({ placed, queue, onRestart }: GroupTitleProps): VNode {
   );
 }
 
-function queueNote({ ready, leased, delayed, dead, oldestSeconds }: QueueState): string {
-  const depth = `${count(ready + leased + delayed)} waiting`;
-  const oldest = oldestSeconds >= 0.1 ? `, oldest ${oldestSeconds.toFixed(1)} s` : "";
-  return depth + oldest + (dead > 0 ? `, ${count(dead)} dead` : "");
+interface QueueNoteProps {
+  readonly queue: QueueState;
+  readonly x: number;
+  readonly y: number;
+}
+
+function QueueNote({ queue, x, y }: QueueNoteProps): VNode {
+  const { ready, leased, delayed, dead, oldestSeconds } = queue;
+  return (
+    <g>
+      <text x={x} y={y} class={dead > 0 ? "note bad" : "note"}>
+        {`${count(ready + leased + delayed)} waiting, ${count(dead)} dead`}
+      </text>
+      <text x={x} y={y + 14}>
+        {`oldest ${oldestSeconds.toFixed(1)} s`}
+      </text>
+    </g>
+  );
 }

@@ -43,3 +43,11 @@ export {
   type Supervisor,
   type SupervisorOptions,
 } from "./supervisor.ts";
+export {
+  type AdminRequest,
+  type AdminTrust,
+  type AdminVerdict,
+  checkAdminRequest,
+  checkStranger,
+  sameSecret,
+} from "./trust.ts";
