@@ -12,11 +12,15 @@ export interface AttemptRequest {
   /** Names and values in turn, as in `rawHeaders`; Host, Connection and framing are added here. */
   readonly headers: readonly string[];
   readonly body: Uint8Array | undefined;
-  /**
-   * Instead of `body`: called once there is a connection, writes the body and ends the request.
-   * Its framing is chunked unless the headers carry Content-Length.
-   */
-  readonly stream?: (upstream: ClientRequest) => void;
+  /** Instead of `body`, for what is too large to keep. */
+  readonly stream?: BodyStream | undefined;
+}
+
+export interface BodyStream {
+  /** Its length, or undefined if it is sent in chunks. */
+  readonly bytes: number | undefined;
+  /** Called once there is a connection: writes the body and ends the request. */
+  send(upstream: ClientRequest): void;
 }
 
 export interface AttemptOptions {
@@ -29,7 +33,11 @@ export interface AttemptOptions {
 }
 
 export type AttemptOutcome =
-  | { readonly kind: "answered"; readonly response: IncomingMessage }
+  | {
+      readonly kind: "answered";
+      readonly response: IncomingMessage;
+      readonly upstream: ClientRequest;
+    }
   | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly error: Error }
   | { readonly kind: "cancelled" };
 
@@ -73,13 +81,13 @@ export function httpAttempt(
     signal?.addEventListener("abort", onAbort, { once: true });
     // After settling too: a late error without a listener would end the process.
     upstream.on("error", fail);
-    upstream.on("response", (response) => settle({ kind: "answered", response }));
+    upstream.on("response", (response) => settle({ kind: "answered", response, upstream }));
     upstream.on("socket", (socket) =>
       onceConnected(socket, () => {
         progress.sent = true;
         progress.socket = socket;
         progress.bytesBefore = socket.bytesRead;
-        spec.stream?.(upstream);
+        spec.stream?.send(upstream);
       }),
     );
     if (spec.stream === undefined) upstream.end(spec.body);
@@ -110,9 +118,15 @@ function failureOf(upstream: ClientRequest, progress: Progress, error: Error): A
 function framed(endpoint: Endpoint, spec: AttemptRequest): string[] {
   const host = endpoint.address.includes(":") ? `[${endpoint.address}]` : endpoint.address;
   const headers = ["host", `${host}:${endpoint.port}`, ...spec.headers];
-  const { method, body } = spec;
-  if (spec.stream !== undefined) return headers;
-  if (body !== undefined && body.length > 0) headers.push("content-length", String(body.length));
-  else if (method !== "GET" && method !== "HEAD") headers.push("content-length", "0");
+  const { method, body, stream } = spec;
+  // Always framed here: left to itself, Node sends the chunks of a DELETE without any framing.
+  if (stream !== undefined) {
+    if (stream.bytes === undefined) headers.push("transfer-encoding", "chunked");
+    else headers.push("content-length", String(stream.bytes));
+  } else if (body !== undefined && body.length > 0) {
+    headers.push("content-length", String(body.length));
+  } else if (method !== "GET" && method !== "HEAD") {
+    headers.push("content-length", "0");
+  }
   return headers;
 }

@@ -1,5 +1,3 @@
-import { Agent } from "node:http";
-
 import type { BalancerOptions } from "../balancing/balancer.ts";
 import { deadlineAfter, deadlineHeader, formatDeadline } from "../resilience/deadline.ts";
 import { isIdempotentMethod } from "../resilience/retry.ts";
@@ -13,6 +11,7 @@ import { callMetrics } from "./call-metrics.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";
 import { endpointPool } from "./endpoint-pool.ts";
 import { httpAttempt } from "./http-attempt.ts";
+import { closeIdle, keepAliveAgent } from "./keep-alive-agent.ts";
 import {
   type RequestBody,
   requestHeaders,
@@ -183,18 +182,6 @@ export function createServiceClient(service: string, options: ServiceClientOptio
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** An agent whose idle connections go before the server closes them, so that the race stays rare. */
-export function keepAliveAgent(connectionsMax: number): Agent {
-  // Four seconds idle: Node's servers close after five, and say so in a header that it heeds too.
-  return new Agent({ keepAlive: true, maxSockets: connectionsMax, timeout: 4_000 });
-}
-
-/** Closes idle connections to an endpoint that left, before its server does. */
-export function closeIdle(agent: Agent, endpoint: Endpoint): void {
-  const name = agent.getName({ host: endpoint.address, port: endpoint.port });
-  for (const socket of agent.freeSockets[name] ?? []) socket.destroy();
 }
 
 function isIdempotent({ method, headers, idempotent }: ServiceCall): boolean {

@@ -1,0 +1,62 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+
+import type { Clock } from "../runtime/clock.ts";
+import { responseHeadersFor } from "./forwarded-headers.ts";
+
+export interface RelayOptions {
+  readonly clock: Pick<Clock, "setTimer">;
+  /** An answer of which nothing moves for so long is cut. */
+  readonly idleMs: number;
+  /** Asked when the answer begins. */
+  readonly ownHeaders: () => Readonly<Record<string, string>>;
+}
+
+/**
+ * whole: passed on to its end. cut: the service broke off, and so was the client's connection, since
+ * a shortened answer must not look like a whole one. gone: the client left.
+ */
+export type Relayed = "whole" | "cut" | "gone";
+
+/** Passes an answer on to the client as it comes, no faster than the client reads. */
+export function relay(
+  upstream: ClientRequest,
+  from: IncomingMessage,
+  to: ServerResponse,
+  options: RelayOptions,
+): Promise<Relayed> {
+  if (to.destroyed) {
+    upstream.destroy();
+    return Promise.resolve("gone");
+  }
+  to.writeHead(from.statusCode ?? 502, responseHeadersFor(from.rawHeaders, options.ownHeaders()));
+  return new Promise((resolve) => {
+    let moved = 0;
+    const settle = (result: Relayed): void => {
+      timer.cancel();
+      resolve(result);
+      if (result === "whole" && upstream.writableFinished) return;
+      // Its request was not read whole, or its answer not taken whole: not to be used again.
+      upstream.destroy();
+      if (result === "cut") reset(to);
+    };
+    const watchIdle = (last: number) => (): void => {
+      const now = moved + (to.socket?.bytesWritten ?? 0);
+      if (now === last) settle("cut");
+      else timer = options.clock.setTimer(options.idleMs, watchIdle(now));
+    };
+    let timer = options.clock.setTimer(options.idleMs, watchIdle(-1));
+    from.on("data", (chunk: Buffer) => {
+      moved += chunk.length;
+    });
+    from.on("error", () => settle("cut"));
+    to.on("error", () => settle("gone"));
+    to.on("close", () => settle(to.writableFinished ? "whole" : "gone"));
+    from.pipe(to);
+  });
+}
+
+/** RST and not FIN: to an HTTP/1.0 client a FIN is the proper end of an answer. */
+function reset(to: ServerResponse): void {
+  if (to.socket === null) to.destroy();
+  else to.socket.resetAndDestroy();
+}
