@@ -4,7 +4,7 @@ import type { Tree } from "./tree.ts";
 
 const library = "packages/tenfold";
 const helperName =
-  /(^|\/)(testing|fixtures|(test|fake)-[\w-]+|[\w-]+-(fixtures?|harness|support))(\/|\.tsx?$)/;
+  /(^|\/)(testing|fixtures|(test|fake)-[\w-]+|[\w-]+[-.](fixtures?|harness|support))(\/|\.tsx?$)/;
 
 /** Imports go down: from a room to a lower floor, its own floor, or an annex open to it. */
 export function floorViolations(tree: Tree): string[] {
@@ -49,8 +49,10 @@ export function ambientViolations(tree: Tree): string[] {
   const found: string[] = [];
   for (const file of tree.sources.values()) {
     const { workspace, room } = placeOf(file.path);
-    const bound =
-      (workspace === library && !ambientRooms.includes(room)) || workspace.startsWith("apps/");
+    const ofLibrary = workspace === library && !ambientRooms.includes(room);
+    // The main file of a program is its edge: there real time comes in.
+    const ofApp = workspace.startsWith("apps/") && !file.path.endsWith("/main.ts");
+    const bound = ofLibrary || ofApp;
     if (!bound || isTest(file.path) || isTestHelper(file.path)) continue;
     for (const { what, line } of file.ambient) {
       found.push(`${file.path}:${line} reads ${what}: take clock and random from the runtime.`);
@@ -114,7 +116,7 @@ export function specifierViolations(tree: Tree): string[] {
   return found;
 }
 
-/** Written for tests, by its name: `testing/`, `test-…`, `…-fixture`, `fake-…`, `…-harness`. */
+/** Written for tests, by its name: `testing/`, `test-…`, `fake-…`, `….fixture.ts`, `…-harness`. */
 export function isTestHelper(path: string): boolean {
   return helperName.test(path);
 }
