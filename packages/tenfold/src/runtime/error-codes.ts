@@ -89,6 +89,8 @@ export const errorCodes = {
   TENFOLD_POSTGRES_FOLDER_IN_USE: "Stop the server that runs on this data folder.",
   TENFOLD_POSTGRES_VERSION_MISMATCH:
     "Use the PostgreSQL major version that made the folder, or move the data by dump and restore.",
+  TENFOLD_POSTGRES_PRIMARY_MISSING:
+    "Put the primary's folder back; or, to start anew, remove its standbys' folders too.",
   TENFOLD_POSTGRES_BACKUP_FAILED:
     "Look at the server that the copy is taken from, then seed again.",
   TENFOLD_POSTGRES_UNAVAILABLE: "Try again: the server is down, starting, or out of reach.",
@@ -143,8 +145,10 @@ export const errorCodes = {
 
   // gateway
   TENFOLD_GATEWAY_ROUTE_INVALID: "Correct the route that the message names.",
-  TENFOLD_GATEWAY_PORT_TAKEN: "Stop the program that holds the port, or let the gateway listen elsewhere.",
-  TENFOLD_GATEWAY_REQUEST_INVALID: "Send a request as RFC 9112 has it; the message says what was wrong.",
+  TENFOLD_GATEWAY_PORT_TAKEN:
+    "Stop the program that holds the port, or let the gateway listen elsewhere.",
+  TENFOLD_GATEWAY_REQUEST_INVALID:
+    "Send a request as RFC 9112 has it; the message says what was wrong.",
   TENFOLD_GATEWAY_ROUTE_UNKNOWN: "Ask for a path that the gateway has a route for.",
   TENFOLD_GATEWAY_METHOD_REFUSED: "Use one of the methods in the Allow header.",
   TENFOLD_GATEWAY_BODY_TOO_LARGE: "Send less at once, or raise the route's `bodyBytesMax`.",
@@ -152,8 +156,10 @@ export const errorCodes = {
   TENFOLD_GATEWAY_REQUEST_TOO_SLOW: "Send the request faster, or in smaller parts.",
   TENFOLD_GATEWAY_HOLD_FULL: "Try again after Retry-After; too many requests wait for the service.",
   TENFOLD_GATEWAY_UNAVAILABLE: "Try again after Retry-After; no instance of the service answered.",
-  TENFOLD_GATEWAY_UPSTREAM_FAILED: "An instance failed during the request; see the gateway's log by request id.",
-  TENFOLD_GATEWAY_DEADLINE_EXCEEDED: "Give the request more time, or see what the service waits for.",
+  TENFOLD_GATEWAY_UPSTREAM_FAILED:
+    "An instance failed during the request; see the gateway's log by request id.",
+  TENFOLD_GATEWAY_DEADLINE_EXCEEDED:
+    "Give the request more time, or see what the service waits for.",
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,4 +1,4 @@
-import { TenfoldError } from "../../runtime/errors.ts";
+import { abortError, TenfoldError } from "../../runtime/errors.ts";
 import {
   type PgClient,
   type PgClientConfig,
@@ -6,8 +6,11 @@ import {
   postgresError,
   withClient,
 } from "./client.ts";
+import { fileFailure } from "./server-failure.ts";
 
 const bufferedBytesMax = 4 * 1024 * 1024;
+/** The server reports its progress every second, so this long a silence means that it is gone. */
+const silenceMaxMs = 30_000;
 
 /**
  * Takes a base backup over the replication protocol and hands its tar stream to `consume`. Works
@@ -15,16 +18,22 @@ const bufferedBytesMax = 4 * 1024 * 1024;
  * https://www.postgresql.org/docs/18/protocol-replication.html
  *
  * @param from host, port, user and password of a role with REPLICATION
- * @throws TENFOLD_POSTGRES_BACKUP_FAILED, TENFOLD_POSTGRES_UNAVAILABLE, TENFOLD_POSTGRES_REFUSED
+ * @throws TENFOLD_POSTGRES_BACKUP_FAILED, TENFOLD_POSTGRES_UNAVAILABLE, TENFOLD_POSTGRES_REFUSED,
+ * what `consume` throws, or the signal's reason
  */
 export async function baseBackup(
   pg: PgModule,
   from: PgClientConfig,
   label: string,
   consume: (tar: AsyncIterable<Uint8Array>) => Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
   await withClient(pg, { ...from, replication: "true" }, async (client) => {
     const archive = receiver(client);
+    const { stream } = client.connection;
+    const hangUp = (): void => void stream.destroy();
+    stream.setTimeout(silenceMaxMs, hangUp);
+    signal?.addEventListener("abort", hangUp, { once: true });
     const command =
       `BASE_BACKUP (LABEL ${client.escapeLiteral(label)}, ` +
       "CHECKPOINT 'fast', WAL true, MANIFEST 'no')";
@@ -36,10 +45,11 @@ export async function baseBackup(
       await consume(archive.chunks());
     } catch (error) {
       // The server would go on sending to a reader that has given up.
-      client.connection.stream.destroy();
-      throw error;
+      hangUp();
+      throw signal?.aborted ? abortError(signal) : fileFailure(label, error);
     } finally {
       await sent;
+      signal?.removeEventListener("abort", hangUp);
     }
     archive.assertWhole();
   });

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -165,8 +165,15 @@ test("a later start finds the data, removes half a copy and seeds again what fel
   });
 });
 
+test("a primary whose folder is gone is not replaced by an empty one", async () => {
+  await store.close();
+  const data = join(primary.spec.folder, "data");
+  await rename(data, `${data}.away`);
+  await expect(open()).rejects.toMatchObject({ code: "TENFOLD_POSTGRES_PRIMARY_MISSING" });
+  await rename(`${data}.away`, data);
+});
+
 test("data of another major version is refused by code", async () => {
-  await store.process(third).close();
   const file = join(third.spec.folder, "data", "PG_VERSION");
   await writeFile(file, "15\n");
   await expect(third.hasData()).rejects.toMatchObject({

@@ -1,8 +1,13 @@
-import type { TenfoldError } from "../../runtime/errors.ts";
+import { TenfoldError } from "../../runtime/errors.ts";
 import type { PostgresEngine } from "./engine.ts";
 import { createRoles, reserveSlot } from "./roles.ts";
 import { type PostgresServer, postgresServer } from "./server.ts";
+import { fileFailure } from "./server-failure.ts";
 import type { PostgresShard } from "./shard-plan.ts";
+
+/** A connection breaks some time before the server's process is seen to have ended. */
+const endingMs = 2_000;
+const endingPollMs = 50;
 
 /** What the supervisor does for a shard's servers. */
 export interface ServerHost {
@@ -55,9 +60,11 @@ export function shardSteps(
     step(server, "wait", done, async (signal) => {
       await server.waitReady({ signal, failure: () => host.failure?.(server) });
     });
-  return [
-    step(primary, "initialise", "database made", async () => {
-      if (!(await primary.hasData())) await primary.initialise();
+  const steps = [
+    step(primary, "initialise", "database made", async (signal) => {
+      if (await primary.hasData()) return;
+      await refuseOrphans(primary, standbys);
+      await primary.initialise({ signal });
     }),
     start(primary),
     wait(primary, "answers"),
@@ -68,6 +75,9 @@ export function shardSteps(
       wait(standby, "follows"),
     ]),
   ];
+  const failure = (): TenfoldError | undefined =>
+    servers.map((server) => host.failure?.(server)).find((ended) => ended !== undefined);
+  return steps.map((each) => explained(each, engine, failure));
 }
 
 /** Runs the steps of a shard. @throws what a step throws; the rest is then not run */
@@ -93,13 +103,28 @@ function seedStep(
 ): ShardStep {
   const { spec } = standby;
   const source = servers.find((server) => server.spec.name === spec.seededFrom) ?? primary;
-  return step(standby, "seed", `copied from ${source.spec.name}`, async () => {
+  return step(standby, "seed", `copied from ${source.spec.name}`, async (signal) => {
     const seeded = await standby.hasData();
     const kept = await reserveSlot(engine, primary, spec.name);
     if (seeded && kept) return;
     if (seeded) await standby.wipe();
-    await standby.seed(source.spec);
+    await standby.seed(source.spec, { signal });
   });
+}
+
+/** A new primary beside old standbys would be an empty shard that looks well. */
+async function refuseOrphans(
+  primary: PostgresServer,
+  standbys: readonly PostgresServer[],
+): Promise<void> {
+  for (const standby of standbys) {
+    if (!(await standby.hasData())) continue;
+    throw new TenfoldError(
+      "TENFOLD_POSTGRES_PRIMARY_MISSING",
+      `${primary.spec.name} has no data, but its standby ${standby.spec.name} has: put the folder ` +
+        `${primary.spec.folder} back, or start anew without the standbys' folders.`,
+    );
+  }
 }
 
 function step(
@@ -108,5 +133,26 @@ function step(
   done: string,
   run: ShardStep["run"],
 ): ShardStep {
-  return { server: server.spec.name, action, title: `${server.spec.name}: ${done}`, run };
+  const { name } = server.spec;
+  return { server: name, action, title: `${name}: ${done}`, run };
+}
+
+/** The same step, whose error says why a server ended where that is what made it fail. */
+function explained(
+  each: ShardStep,
+  engine: PostgresEngine,
+  failure: () => TenfoldError | undefined,
+): ShardStep {
+  const { clock } = engine.runtime;
+  const run: ShardStep["run"] = async (signal) => {
+    try {
+      await each.run(signal);
+    } catch (cause) {
+      const error = fileFailure(each.server, cause);
+      const until = clock.now() + (error.retryable ? endingMs : 0);
+      while (failure() === undefined && clock.now() < until) await clock.sleep(endingPollMs);
+      throw failure() ?? error;
+    }
+  };
+  return { ...each, run };
 }

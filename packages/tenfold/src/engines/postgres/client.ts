@@ -19,7 +19,12 @@ export interface PgResult {
 
 /** The protocol below a client, for base backups. */
 export interface PgConnection {
-  readonly stream: { pause(): unknown; resume(): unknown; destroy(): unknown };
+  readonly stream: {
+    pause(): unknown;
+    resume(): unknown;
+    destroy(): unknown;
+    setTimeout(idleMs: number, onIdle: () => void): unknown;
+  };
   on(event: "copyData", listener: (message: { chunk: Uint8Array }) => void): unknown;
 }
 

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { appendFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { TenfoldError } from "../../runtime/errors.ts";
+import { abortError, TenfoldError } from "../../runtime/errors.ts";
 import type { PostgresBinaries } from "./binaries.ts";
 import type { RunAs } from "./run-as.ts";
 import { serverFailure } from "./server-failure.ts";
@@ -15,6 +15,7 @@ export interface InitialiseOptions {
   readonly superuserPassword: string;
   readonly binaries: PostgresBinaries;
   readonly runAs: RunAs;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const initdbTimeoutMs = 60_000;
@@ -69,10 +70,12 @@ export async function dataVersion(folder: string, major: number): Promise<number
 function runInitdb(options: InitialiseOptions, args: readonly string[]): Promise<void> {
   const run = options.runAs.invocation(options.binaries.initdb, args);
   const user = run.uid === undefined ? {} : { uid: run.uid, gid: run.gid };
-  const settings = { ...user, cwd: options.folder, timeout: initdbTimeoutMs };
+  const { folder: cwd, signal } = options;
+  const settings = { ...user, cwd, timeout: initdbTimeoutMs, ...(signal && { signal }) };
   return new Promise((resolve, reject) => {
     execFile(run.command, [...run.args], settings, (error, stdout, stderr) => {
       if (error === null) resolve();
+      else if (signal?.aborted) reject(abortError(signal));
       else reject(serverFailure("initdb", `${stdout}\n${stderr}\n${error.message}`));
     });
   });

@@ -10,6 +10,7 @@ export interface SeedOptions {
   readonly name: string;
   readonly folder: string;
   readonly from: PgClientConfig;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -22,7 +23,8 @@ export async function seedStandby(pg: PgModule, options: SeedOptions): Promise<v
   const partial = join(options.folder, "data.partial");
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { mode: 0o700 });
-  await baseBackup(pg, options.from, options.name, (tar) => extractTar(tar, partial));
+  const { name, from, signal } = options;
+  await baseBackup(pg, from, name, (tar) => extractTar(tar, partial), signal);
   await writeFile(join(partial, "standby.signal"), "");
   await rename(partial, join(options.folder, "data"));
   const folder = await open(options.folder, "r");

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../runtime/error-codes.ts";
-import { TenfoldError } from "../../runtime/errors.ts";
+import { errorText, TenfoldError } from "../../runtime/errors.ts";
 
 const causes: readonly { sign: RegExp; code: ErrorCode; text: string }[] = [
   {
@@ -29,16 +29,36 @@ const causes: readonly { sign: RegExp; code: ErrorCode; text: string }[] = [
   },
 ];
 
+const linesRead = 10;
 const linesShown = 5;
 
-/** Why a server ended, from the last lines that it wrote. */
+/** Why a server ended, from the last lines that it wrote: the latest sign counts. */
 export function serverFailure(name: string, log: string): TenfoldError {
-  const lines = log.split("\n").filter((line) => line.trim() !== "");
+  const lines = log
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(-linesRead);
   const last = lines.slice(-linesShown).join(" | ");
-  const cause = causes.find(({ sign }) => sign.test(log));
+  const cause = lines
+    .reverse()
+    .map((line) => causes.find(({ sign }) => sign.test(line)))
+    .find((found) => found !== undefined);
   return new TenfoldError(
     cause?.code ?? "TENFOLD_POSTGRES_FAILED",
     `${name} cannot run: ${cause?.text ?? "it ended"}. Its last lines: ${last || "none"}`,
     { details: { server: name } },
+  );
+}
+
+/** The coded form of an error from the file system; errors that have a code of ours pass. */
+export function fileFailure(name: string, error: unknown): TenfoldError {
+  if (error instanceof TenfoldError) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  return new TenfoldError(
+    full ? "TENFOLD_POSTGRES_DISK_FULL" : "TENFOLD_POSTGRES_FAILED",
+    `${name} cannot be made ready: ${full ? "the disk is full" : "a file could not be used"} ` +
+      `(${errorText(error)}).`,
+    { cause: error, details: { server: name } },
   );
 }

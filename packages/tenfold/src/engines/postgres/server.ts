@@ -29,8 +29,11 @@ export interface ServerState {
   readonly streaming: boolean;
 }
 
-export interface WaitOptions {
+interface Abortable {
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface WaitOptions extends Abortable {
   /** The server's end, if it ended meanwhile: makes the wait fail at once. */
   readonly failure?: (() => TenfoldError | undefined) | undefined;
 }
@@ -38,12 +41,15 @@ export interface WaitOptions {
 export const serverDefaults: {
   readonly readyTimeoutMs: number;
   readonly readyPollMs: number;
-  readonly queryTimeoutMs: number;
+  /** Of one question whether it answers. */
+  readonly probeTimeoutMs: number;
+  readonly administrationTimeoutMs: number;
   readonly stopGraceMs: number;
 } = Object.freeze({
   readyTimeoutMs: 60_000,
   readyPollMs: 25,
-  queryTimeoutMs: 2_000,
+  probeTimeoutMs: 2_000,
+  administrationTimeoutMs: 30_000,
   stopGraceMs: 10_000,
 });
 
@@ -57,13 +63,13 @@ export interface PostgresServer {
   /** Has it data? @throws TENFOLD_POSTGRES_VERSION_MISMATCH */
   hasData(): Promise<boolean>;
   /** Makes an empty database. Only for a server without data. */
-  initialise(): Promise<void>;
+  initialise(options?: Abortable): Promise<void>;
   /** Copies a running server. Only for a server without data. */
-  seed(from: PostgresServerSpec): Promise<void>;
+  seed(from: PostgresServerSpec, options?: Abortable): Promise<void>;
   /** Removes its data; it must not run. */
   wipe(): Promise<void>;
   /** Writes its settings anew and waits for what a killed server left to be gone. */
-  prepare(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  prepare(options?: Abortable): Promise<void>;
   /** The quick part of `prepare`, for a supervisor that starts it again after it ended. */
   clearStalePid(): void;
   command(): ServerCommand;
@@ -78,8 +84,8 @@ export interface PostgresServer {
   waitReady(options?: WaitOptions): Promise<ServerState>;
   /** Why it ended, from the last lines of its log. */
   failure(log: string): TenfoldError;
-  /** For administration on this machine. */
-  superuser(database?: string): PgClientConfig;
+  /** For administration on this machine. @param timeoutMs of connecting and of every query */
+  superuser(database?: string, timeoutMs?: number): PgClientConfig;
 }
 
 /** @param follows where this server's primary is, for a standby */
@@ -92,18 +98,11 @@ export function postgresServer(
   const { clock } = engine.runtime;
   const data = join(spec.folder, "data");
 
-  const superuser = (database = "postgres"): PgClientConfig => ({
-    host: spec.address,
-    port: spec.port,
-    user: superuserRole,
-    password: credentials.superuser,
-    database,
-    connectionTimeoutMillis: serverDefaults.queryTimeoutMs,
-    query_timeout: serverDefaults.queryTimeoutMs,
-  });
+  const superuser: PostgresServer["superuser"] = (database, timeoutMs) =>
+    superuserConfig(spec, credentials.superuser, database, timeoutMs);
 
   const state = (): Promise<ServerState> =>
-    withClient(pg, superuser(), async (client) => {
+    withClient(pg, superuser("postgres", serverDefaults.probeTimeoutMs), async (client) => {
       const { rows } = await client.query(
         `select pg_is_in_recovery() as standby,
                 exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming`,
@@ -140,18 +139,24 @@ export function postgresServer(
     stopSignal: "SIGINT",
     forceSignal: "SIGQUIT",
     hasData: async () => (await dataVersion(spec.folder, runAs.major)) !== undefined,
-    async initialise() {
+    async initialise(options) {
       await openFolder();
-      const superuserPassword = credentials.superuser;
-      await initialise({ folder: spec.folder, superuserPassword, binaries, runAs });
+      const { superuser: superuserPassword } = credentials;
+      const { folder } = spec;
+      await initialise({ folder, superuserPassword, binaries, runAs, signal: options?.signal });
     },
-    async seed(from) {
+    async seed(from, options) {
       await openFolder();
-      const { query_timeout: _, ...config } = superuser();
-      const { address: host, port } = from;
-      const role = { user: replicationRole, password: credentials.replicator };
-      const source = { ...config, ...role, host, port, database: "replication" };
-      await seedStandby(pg, { name: spec.name, folder: spec.folder, from: source });
+      const source: PgClientConfig = {
+        host: from.address,
+        port: from.port,
+        user: replicationRole,
+        password: credentials.replicator,
+        database: "replication",
+        connectionTimeoutMillis: serverDefaults.administrationTimeoutMs,
+      };
+      const { name, folder } = spec;
+      await seedStandby(pg, { name, folder, from: source, signal: options?.signal });
     },
     async wipe() {
       await waitVacant(data, clock);
@@ -173,6 +178,16 @@ export function postgresServer(
     failure: (log) => serverFailure(spec.name, log),
     superuser,
   };
+}
+
+function superuserConfig(
+  { address: host, port }: PostgresServerSpec,
+  password: string,
+  database = "postgres",
+  timeoutMs = serverDefaults.administrationTimeoutMs,
+): PgClientConfig {
+  const timeouts = { connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs };
+  return { host, port, user: superuserRole, password, database, ...timeouts };
 }
 
 async function waitReady(
