@@ -187,12 +187,17 @@ export function encodeQueueError(error: TenfoldError): {
 
 /** The owner's error again, or undefined when the body is not one of `encodeQueueError`. */
 export function decodeQueueError(body: unknown): TenfoldError | undefined {
-  if (typeof body !== "object" || body === null || !("error" in body)) return undefined;
-  const { code, message, retryable, retryAfterMs } = body.error as Record<string, unknown>;
+  const error = isObject(body) ? body.error : undefined;
+  if (!isObject(error)) return undefined;
+  const { code, message, retryable, retryAfterMs } = error;
   if (typeof code !== "string" || !Object.hasOwn(errorCodes, code)) return undefined;
   const after = typeof retryAfterMs === "number" ? { retryAfterMs } : {};
   return new TenfoldError(code as ErrorCode, String(message), {
     retryable: retryable === true,
     ...after,
   });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }

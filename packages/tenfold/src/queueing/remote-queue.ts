@@ -1,13 +1,14 @@
-import { isTenfoldError, TenfoldError } from "../runtime/errors.ts";
+import { abortError, isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { fullJitterMs } from "./backoff.ts";
 import type { Queue, QueueCallOptions } from "./queue.ts";
 import type { QueueOperation } from "./queue-core.ts";
 import { queueAnswers, toWire } from "./queue-protocol.ts";
+import type { Decoder } from "./wire-format.ts";
 
 export interface RemoteCallOptions {
   readonly signal: AbortSignal | undefined;
-  /** Milliseconds that this try may take. */
+  /** Milliseconds that this try may take, whole. */
   readonly deadlineMs: number;
   /** May it be sent again when its outcome is unknown? */
   readonly idempotent: boolean;
@@ -54,29 +55,34 @@ export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}):
   const callMs = options.deadlineMs ?? remoteQueueDefaults.deadlineMs;
   const tryMs = options.tryMs ?? remoteQueueDefaults.tryMs;
 
-  const once = async (
+  const once = async <T>(
     operation: QueueOperation,
     payload: unknown,
     tried: RemoteCallOptions,
-  ): Promise<unknown> => {
+    decode: Decoder<T>,
+  ): Promise<T> => {
+    const answer = await call(operation, toWire(payload), tried).catch((error: unknown) => {
+      throw callError(operation, error, tried.signal);
+    });
     try {
-      return await call(operation, toWire(payload), tried);
+      return decode(answer, "answer");
     } catch (error) {
-      throw remoteError(operation, error, tried.signal);
+      throw noAnswer(operation, error);
     }
   };
 
-  const repeat = async (
+  const repeat = async <T>(
     operation: QueueOperation,
     payload: unknown,
     { signal, deadlineMs = callMs }: QueueCallOptions = {},
-  ): Promise<unknown> => {
+    decode: Decoder<T>,
+  ): Promise<T> => {
     const untilMs = clock.now() + deadlineMs;
     for (let attempt = 1; ; attempt++) {
-      const leftMs = Math.max(1, untilMs - clock.now());
+      const leftMs = Math.max(1, Math.ceil(untilMs - clock.now()));
       const tried = { signal, deadlineMs: Math.min(tryMs, leftMs), idempotent: true };
       try {
-        return await once(operation, payload, tried);
+        return await once(operation, payload, tried, decode);
       } catch (error) {
         if (!isTenfoldError(error, "TENFOLD_QUEUEING_UNAVAILABLE")) throw error;
         const pauseMs = fullJitterMs(random, attempt, backoff) + 1;
@@ -87,45 +93,37 @@ export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}):
   };
 
   return {
-    async enqueue(message, options) {
-      const answer = await repeat("enqueue", message, options);
-      return queueAnswers.enqueue(answer, "answer");
-    },
+    enqueue: (message, options) => repeat("enqueue", message, options, queueAnswers.enqueue),
     async claim(request, options = {}) {
       const { signal, deadlineMs = request.waitMs + tryMs } = options;
-      const answer = await once("claim", request, { signal, deadlineMs, idempotent: false });
-      return queueAnswers.claim(answer, "answer").jobs;
+      const tried = { signal, deadlineMs: Math.ceil(deadlineMs), idempotent: false };
+      return (await once("claim", request, tried, queueAnswers.claim)).jobs;
     },
-    async settle(settlements, options) {
-      const answer = await repeat("settle", { settlements }, options);
-      return queueAnswers.settle(answer, "answer");
-    },
+    settle: (settlements, options) =>
+      repeat("settle", { settlements }, options, queueAnswers.settle),
     async pending(request, options) {
-      const answer = await repeat("pending", request, options);
-      return queueAnswers.pending(answer, "answer").messages;
+      return (await repeat("pending", request, options, queueAnswers.pending)).messages;
     },
     async completed(request, options) {
-      const answer = await repeat("completed", request, options);
-      return queueAnswers.completed(answer, "answer").messages;
+      return (await repeat("completed", request, options, queueAnswers.completed)).messages;
     },
-    async stats(options) {
-      return queueAnswers.stats(await repeat("stats", {}, options), "answer");
-    },
+    stats: (options) => repeat("stats", {}, options, queueAnswers.stats),
     async close() {},
   };
 }
 
 /** The owner's own errors and the caller's abort stay; all else means that there was no answer. */
-function remoteError(
+function callError(
   operation: QueueOperation,
   error: unknown,
   signal: AbortSignal | undefined,
-): unknown {
-  if (signal?.aborted) return error;
+): TenfoldError {
+  if (signal?.aborted) return abortError(signal);
   if (isTenfoldError(error) && error.code.startsWith("TENFOLD_QUEUEING_")) return error;
+  return noAnswer(operation, error);
+}
+
+function noAnswer(operation: QueueOperation, cause: unknown): TenfoldError {
   const message = `The queue's owner gave no answer to ${operation}; the outcome is unknown.`;
-  return new TenfoldError("TENFOLD_QUEUEING_UNAVAILABLE", message, {
-    retryable: true,
-    cause: error,
-  });
+  return new TenfoldError("TENFOLD_QUEUEING_UNAVAILABLE", message, { retryable: true, cause });
 }

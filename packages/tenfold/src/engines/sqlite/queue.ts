@@ -55,7 +55,9 @@ interface QueueThread extends QueueExecutor {
 
 /** One batch at a time: that is what the shell sends. */
 async function startThread(data: ThreadData): Promise<QueueThread> {
-  const thread = new Worker(threadFile, { workerData: data, name: "tenfold-queue" });
+  // Without the program's own flags: some, like --input-type, are refused for a file.
+  const options = { workerData: data, name: "tenfold-queue", execArgv: [] };
+  const thread = new Worker(threadFile, options);
   let ended: TenfoldError | undefined;
   let settle: { resolve(answer: ThreadAnswer): void; reject(error: unknown): void } | undefined;
 
