@@ -1,5 +1,90 @@
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 
-import { runService, type Service } from "tenfold/fleet";
+import {
+  coordinatorService,
+  type FleetDefinition,
+  type FleetPlan,
+  fleetSecrets,
+  gatewayService,
+  type ProcessPlan,
+  planFleet,
+  queueService,
+  runService,
+  type Service,
+} from "tenfold/fleet";
+import { TenfoldError } from "tenfold/runtime";
 
+import { service as consoleService } from "../console/service.ts";
 import { importService, loadFleetFile } from "../fleet-file.ts";
+import { dataRoot } from "../running-fleet.ts";
+import { version } from "../version.ts";
+
+/**
+ * `tenfold run SERVICE`: one process, as the supervisor starts it. What the environment does not
+ * say comes from the fleet file, so that a service started by hand joins the fleet of its folder.
+ */
+export async function run(name: string, options: { readonly fleet: string }): Promise<void> {
+  const { definition, path } = await loadFleetFile(options.fleet);
+  const plan = planFleet(definition, { dataFolder: resolve(dataRoot, definition.name) });
+  const own = plan.processes.find(({ service }) => service === name);
+  if (own === undefined) throw unknownService(name, plan);
+  const service = { ...(await moduleOf(own, definition, path)), name };
+  const running = await runService(service, { ...fromFleetFile(plan, own), ...given() });
+  await running.done;
+}
+
+async function moduleOf(
+  own: ProcessPlan,
+  definition: FleetDefinition,
+  fleetPath: string,
+): Promise<Service> {
+  switch (own.kind) {
+    case "coordinator":
+      return coordinatorService;
+    case "gateway":
+      return gatewayService;
+    case "queue":
+      return queueService;
+    case "console":
+      return consoleService;
+    case "service": {
+      const { module } = definition.services[own.service] ?? { module: "" };
+      const { service } = (await importService(fleetPath, module)) as { service?: Service };
+      if (service !== undefined) return service;
+      throw new TenfoldError(
+        "TENFOLD_FLEET_FILE_UNREADABLE",
+        `${module} must export \`service\`, made by defineService.`,
+      );
+    }
+  }
+}
+
+/** What the fleet file says, for everything that the environment leaves open. */
+function fromFleetFile(plan: FleetPlan, own: ProcessPlan): Record<string, string> {
+  const secrets = fleetSecrets(plan, own.stores);
+  const joins = existsSync(join(plan.dataFolder, "token"));
+  return {
+    TENFOLD_FLEET: plan.fleet,
+    TENFOLD_VERSION: version,
+    TENFOLD_COORDINATOR: `etcd://${plan.coordinator}`,
+    TENFOLD_SETTINGS: JSON.stringify(own.settings),
+    ...(joins ? { TENFOLD_TOKEN: secrets.token } : {}),
+    ...(joins ? { TENFOLD_STORES: JSON.stringify(secrets.stores) } : {}),
+  };
+}
+
+function given(): Record<string, string> {
+  const all = Object.entries(process.env).flatMap(([key, value]) =>
+    value === undefined || value === "" ? [] : [[key, value] as const],
+  );
+  return Object.fromEntries(all);
+}
+
+function unknownService(name: string, plan: FleetPlan): TenfoldError {
+  const names = [...new Set(plan.processes.map(({ service }) => service))].join(", ");
+  return new TenfoldError(
+    "TENFOLD_FLEET_INSTANCE_UNKNOWN",
+    `The fleet ${plan.fleet} has no service "${name}"; it has ${names}.`,
+  );
+}

@@ -1,4 +1,5 @@
 export type { FleetStatus, InstanceStatus } from "./admin-api.ts";
+export { coordinatorService } from "./coordinator-service.ts";
 export type { FleetEvent } from "./event-log.ts";
 export {
   defineFleet,
@@ -25,7 +26,10 @@ export {
   planFleet,
   type StorePlan,
 } from "./fleet-plan.ts";
+export { gatewayService } from "./gateway-service.ts";
 export type { ProcessState, ProcessStatus } from "./managed-process.ts";
+export { fleetSecrets } from "./process-environment.ts";
+export { queueService } from "./queue-service.ts";
 export {
   defineService,
   type Instance,
