@@ -39,9 +39,9 @@ export const callsPrefix = "calls:";
 
 export function memberSample(exposition: Exposition): MemberSample {
   const first = (name: string): number | undefined => exposition.get(name)?.[0]?.value;
-  const served = exposition.has(metricNames.gateway.requests)
-    ? metricNames.gateway
-    : metricNames.service;
+  // A gateway shows its failures from the first reading on, its requests from the first request on.
+  const isGateway = exposition.has(metricNames.gateway.failed);
+  const served = isGateway ? metricNames.gateway : metricNames.service;
   const slowest = exposition.get(`${served.duration}_max`)?.map(({ value }) => value) ?? [];
   const eventLoop = exposition
     .get(metricNames.process.eventLoop)
@@ -49,7 +49,7 @@ export function memberSample(exposition: Exposition): MemberSample {
   const queue = queueSample(first);
   return {
     bornSeconds: first(metricNames.process.born),
-    serves: exposition.has(served.requests),
+    serves: isGateway || exposition.has(served.requests),
     durableCounters: new Map(
       queue === undefined
         ? []

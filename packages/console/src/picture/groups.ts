@@ -41,8 +41,7 @@ export function groupsOf(state: ConsoleState): readonly Group[] {
   const byPlace = Map.groupBy(plain, ({ service, host }) => `${service}@${host}`);
   const ofServices = [...byPlace].map(([id, instances]): Group => {
     const { service: name, host, role } = instances[0] as InstanceState;
-    const entry = called.has(name) && callers.has(name);
-    const [stage, order] = placeOf(role, entry || (called.has(name) && callers.size === 0));
+    const [stage, order] = placeOf(role, called.has(name) && callers.has(name));
     const nodes = instances.map((instance) => ({ instance, part: undefined }));
     const service = services.get(name);
     const queue = state.queues.find((one) => one.service === name);
