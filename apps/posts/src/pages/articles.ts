@@ -76,7 +76,7 @@ export const articles: readonly Article[] = [
   {
     path: "/emoji",
     lang: "en",
-    title: "A recipe in nine pictures 🍅🧅🧄🫒🍝",
+    title: "A recipe in five pictures 🍅🧅🧄🫒🍝",
     description: "👩🏽‍🍳 Chop, stir, wait. Serve to a 👨‍👩‍👧‍👦 with 🍷.",
     author: "🦊 Fox",
     shows: "Emoji: joined sequences, skin tones",

@@ -147,8 +147,12 @@ async function get(url: URL, fetching: Fetching): Promise<IncomingMessage> {
     request.once("socket", (socket) => {
       socket.once(secure ? "secureConnect" : "connect", () => timer.cancel());
     });
-    request.once("response", resolve);
-    request.once("error", reject);
+    request.once("response", (response) => {
+      // Its reader learns of errors from the iterator; one after the reader left must not crash.
+      response.on("error", () => {});
+      resolve(response);
+    });
+    request.on("error", reject);
     request.once("close", () => timer.cancel());
     request.end();
   });
