@@ -54,13 +54,13 @@ export function openQueueFile(file: string): DatabaseSync {
     database = new DatabaseSync(file, { timeout: lockWaitMs });
     // Held until the connection closes or its process dies; and then WAL needs no shared memory.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    // Before anything is written: what is not ours stays as it is.
+    const fresh = isFresh(database, file);
     database.exec("PRAGMA journal_mode = WAL");
     // FULL: a commit returns after fsync. NORMAL would lose the last ones in a power cut.
     database.exec("PRAGMA synchronous = FULL");
     database.exec("PRAGMA journal_size_limit = 67108864");
-    database.exec("BEGIN IMMEDIATE");
-    prepareSchema(database, file);
-    database.exec("COMMIT");
+    database.exec(`BEGIN IMMEDIATE; ${fresh ? schema : ""} COMMIT`);
     return database;
   } catch (error) {
     database?.close();
@@ -68,15 +68,13 @@ export function openQueueFile(file: string): DatabaseSync {
   }
 }
 
-function prepareSchema(database: DatabaseSync, file: string): void {
+/** True for an empty file, false for a queue of this format. */
+function isFresh(database: DatabaseSync, file: string): boolean {
   const id = pragma(database, "application_id");
   const version = pragma(database, "user_version");
-  if (id === applicationId && version === formatVersion) return;
+  if (id === applicationId && version === formatVersion) return false;
   const empty = database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
-  if (empty && id === 0 && version === 0) {
-    database.exec(schema);
-    return;
-  }
+  if (empty && id === 0 && version === 0) return true;
   throw new TenfoldError(
     "TENFOLD_QUEUEING_FILE_UNSUPPORTED",
     id === applicationId
