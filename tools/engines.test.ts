@@ -1,9 +1,9 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 
-import { findEngine, whyMissing } from "./engines/index.ts";
+import { engineSearchPath, findEngine, whyMissing } from "./engines/index.ts";
 
 describe("finding an engine", () => {
   const folder = mkdtempSync(join(tmpdir(), "tenfold-engines-"));
@@ -33,6 +33,11 @@ describe("finding an engine", () => {
   it("accepts an engine under another name", () => {
     const path = program("chromium");
     expect(findEngine("chromium", { PATH: folder })?.program).toBe(path);
+  });
+
+  it("puts an explicit engine first on the PATH of tests", () => {
+    const path = engineSearchPath({ TENFOLD_ENGINE_ETCD: join(folder, "etcd"), PATH: "/usr/bin" });
+    expect(path.split(delimiter).slice(0, 2)).toEqual([folder, "/usr/bin"]);
   });
 
   it("says what to install when there is none", () => {

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
 import { root } from "../architecture/tree.ts";
@@ -51,11 +51,16 @@ export function whyMissing(name: EngineName): string {
   );
 }
 
-/** PATH with the unpacked programs at its end, for the tests that look there. */
-export function engineSearchPath(): string {
-  const path = process.env.PATH ?? "";
-  const unpacked = join(engineRoot, "usr", "bin");
-  return existsSync(unpacked) ? `${path}${delimiter}${unpacked}` : path;
+/** PATH for the tests: engines given explicitly come first, unpacked ones last. */
+export function engineSearchPath(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  const explicit = Object.values(engineTable).flatMap(({ variable }) => {
+    const program = environment[variable];
+    return program ? [dirname(program)] : [];
+  });
+  const folders = [...explicit, environment.PATH ?? "", join(engineRoot, "usr", "bin")];
+  return folders.join(delimiter);
 }
 
 function found(name: EngineName, program: string, env: Record<string, string>): Engine {

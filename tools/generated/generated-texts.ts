@@ -13,7 +13,7 @@ export type GeneratedTexts = ReadonlyMap<string, string>;
 const ownFolders = ["api", "docs/reference"] as const;
 
 export async function generatedTexts(): Promise<GeneratedTexts> {
-  return new Map([...(await apiTexts()), ...referenceTexts(), ...readmeTexts()]);
+  return new Map([...(await apiTexts()), ...(await referenceTexts()), ...readmeTexts()]);
 }
 
 /** The files that are missing, stale, or that nothing generates any more. */
