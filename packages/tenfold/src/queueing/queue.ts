@@ -1,6 +1,6 @@
 /** What a producer hands in. */
 export interface NewMessage {
-  /** The lane: messages of one key are delivered in order, one at a time; also the key of `pending`. */
+  /** The lane: messages of one key come in order, one at a time; also the key of `pending`. */
   readonly key: string;
   /** JSON text, at most `queueLimits.bodyBytesMax` bytes. */
   readonly body: string;
@@ -76,7 +76,7 @@ export interface DoneMessage {
 }
 
 export interface QueueStats {
-  /** Ever accepted, done and dead: they survive restarts. accepted = done + dead + ready + leased + delayed. */
+  /** Survive restarts. accepted = done + dead + ready + leased + delayed, always. */
   readonly accepted: number;
   readonly done: number;
   readonly dead: number;

@@ -209,7 +209,7 @@ class QueueWorker implements Worker {
     });
   }
 
-  /** Tells the owner, again and again while the leases last; later it has given the jobs to others. */
+  /** Tells the owner, again and again while the leases last; then the jobs are given to others. */
   async #settle(settlements: readonly Settlement[], untilMs: number): Promise<void> {
     const { clock, log } = this.#runtime;
     const { settleDeadlineMs: deadlineMs } = workerDefaults;

@@ -8,7 +8,7 @@ import { storingCases } from "./queue-storing-cases.ts";
 export interface QueueConformanceOptions {
   /** An empty queue with these limits in place of the defaults. */
   open(limits?: Partial<QueueLimits>): Promise<Queue>;
-  /** Ends the queue's owner as a crash would, and opens what it left. Left out: nothing survives. */
+  /** Ends the owner as a crash would, and opens what it left. Left out: nothing survives. */
   reopen?(queue: Queue): Promise<Queue>;
 }
 

@@ -24,6 +24,7 @@ const bySequence = (a: Entry, b: Entry): number => a.sequence - b.sequence;
 const byDue = (a: Entry, b: Entry): number => a.dueMs - b.dueMs || a.sequence - b.sequence;
 // By code point, as SQLite compares UTF-8; `<` would compare UTF-16 units.
 const bySort = (a: Entry, b: Entry): number => Buffer.compare(utf8(a.sort), utf8(b.sort));
+const named = (sort: string): Entry => ({ sequence: 0, dueMs: 0, sort });
 const utf8 = (text: string): Buffer => Buffer.from(text);
 
 /** A message table on the heap, for one process and for tests. Rows go in and out as copies. */
@@ -84,26 +85,21 @@ export function memoryQueueTable(): QueueTable {
     bySequence: copy,
     byIdempotencyKey: (key, name) => copy(sequences.get(idempotencyName(key, name))),
     isPending(key, sort) {
-      const list = lanes.get(key)?.pending;
-      return list?.at(list.indexOf({ sequence: 0, dueMs: 0, sort }))?.sort === sort;
+      return lanes.get(key)?.pending.after(named(sort), 1)[0]?.sort === sort;
     },
-    laneHead: (key) => copy(lanes.get(key)?.open.at(0)?.sequence),
+    laneHead: (key) => copy(lanes.get(key)?.open.first()?.sequence),
     inState(state, after, limit) {
       const list = states[state] as SortedList<Entry>;
-      const from = list.indexOf({ sequence: after + 1, dueMs: 0, sort: "" });
-      return copies(list.slice(from, from + limit));
+      return copies(list.after({ sequence: after + 1, dueMs: 0, sort: "" }, limit));
     },
     due(untilMs, limit) {
-      const ended = timed.indexOf({ sequence: Number.MAX_SAFE_INTEGER, dueMs: untilMs, sort: "" });
-      return copies(timed.slice(0, Math.min(ended, limit)));
+      const soonest = timed.after(undefined, limit);
+      return copies(soonest.filter(({ dueMs }) => dueMs <= untilMs));
     },
-    nextDueMs: () => timed.at(0)?.dueMs,
+    nextDueMs: () => timed.first()?.dueMs,
     pending(key, before, limit) {
       const list = lanes.get(key)?.pending;
-      if (list === undefined) return [];
-      const to =
-        before === undefined ? list.size : list.indexOf({ sequence: 0, dueMs: 0, sort: before });
-      return copies(list.slice(Math.max(0, to - limit), to)).reverse();
+      return copies(list?.before(before === undefined ? undefined : named(before), limit) ?? []);
     },
     loadCounters: () => ({ ...counters }),
     saveCounters(changed) {
