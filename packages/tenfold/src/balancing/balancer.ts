@@ -5,7 +5,7 @@ import { type Ejection, ejectedMax, ejection } from "./ejection.ts";
 import { type PeakEwma, peakEwma } from "./peak-ewma.ts";
 import { twoChoices } from "./two-choices.ts";
 
-/** What the balancer reads of an endpoint. When address, port or start change, it is another one. */
+/** What the balancer reads of an endpoint: with another address, port or start it is a new one. */
 export interface Candidate {
   readonly id: string;
   /** Share of traffic relative to its peers; 0 takes no new calls. */
@@ -61,7 +61,7 @@ export interface Picked<E> {
 export interface PickOptions {
   /** Endpoints already tried: taken only when there is no other. */
   readonly exclude?: ReadonlySet<string>;
-  /** May this call find out whether a failing host is well again? False for what cannot be repeated. */
+  /** May this call find out whether a failing host is well? False for what cannot be repeated. */
   readonly mayProbe?: boolean;
 }
 
@@ -72,7 +72,7 @@ export interface Balancer<E extends Candidate> {
    * list before it stays in force.
    */
   update(endpoints: readonly E[]): void;
-  /** Undefined when no endpoint has a weight above 0. Ejection alone never empties the set. O(n). */
+  /** Undefined when no endpoint has a weight above 0; ejection never empties the set. O(n). */
   pick(now: number, options?: PickOptions): Picked<E> | undefined;
   /** How many endpoints take calls, ejected ones included. */
   readonly size: number;

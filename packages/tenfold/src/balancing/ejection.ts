@@ -3,7 +3,7 @@ import type { Random } from "../runtime/random.ts";
 export interface EjectionOptions {
   /** So many failures in a row put a host out. */
   readonly failuresMax: number;
-  /** The first probe of a failing host comes after about this long; it doubles with each failure. */
+  /** The first probe of a failing host comes after about this long, twice that after the next. */
   readonly probeMs: number;
   /** … up to this. A healed host is back within one and a half times of it. */
   readonly probeMsMax: number;

@@ -12,8 +12,8 @@ export interface PeakEwma {
 }
 
 /**
- * Decay by e^(−Δ/τ) between samples; reading decays too, so that a host that is avoided because it
- * once was slow is tried again.
+ * Decay by e^(−Δ/τ) between samples; reading decays too, so that a host that is avoided because
+ * it once was slow is tried again.
  *
  * @param decayMs τ, above 0.
  */

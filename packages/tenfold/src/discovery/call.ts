@@ -115,12 +115,17 @@ interface Progress {
 }
 
 function check<T>(plan: CallPlan<T>, last: Failed | undefined): void {
-  const { pool, signal, deadline, runtime } = plan;
+  const { pool, signal } = plan;
   if (signal?.aborted) throw abortError(signal);
   if (pool.closed) {
     throw new TenfoldError("TENFOLD_DISCOVERY_CLOSED", `The client of ${pool.service} is closed.`);
   }
-  if (deadline.remainingMs(runtime.clock.now()) <= 0) throw outOfTime(plan, last);
+  if (isOver(plan)) throw outOfTime(plan, last);
+}
+
+function isOver<T>({ deadline, runtime }: CallPlan<T>): boolean {
+  // Timers count whole milliseconds, so one that was set for the rest may fire a little early.
+  return deadline.remainingMs(runtime.clock.now()) < 1.5;
 }
 
 function mayRetry<T>(plan: CallPlan<T>, state: Progress, failure: AttemptFailure): boolean {
@@ -199,7 +204,7 @@ function outOfTime<T>(plan: CallPlan<T>, last: Failed | undefined): TenfoldError
 
 function failed<T>(plan: CallPlan<T>, last: Failed, attempts: number): TenfoldError {
   const { service } = plan.pool;
-  if (plan.deadline.remainingMs(plan.runtime.clock.now()) <= 0) return outOfTime(plan, last);
+  if (isOver(plan)) return outOfTime(plan, last);
   return new TenfoldError(
     "TENFOLD_DISCOVERY_CALL_FAILED",
     `The call to ${service} failed at ${last.endpoint.id}: ${errorText(last.error)}.`,

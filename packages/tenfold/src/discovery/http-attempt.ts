@@ -42,8 +42,8 @@ export type AttemptOutcome =
   | { readonly kind: "cancelled" };
 
 /**
- * One HTTP/1.1 request to one endpoint, up to the head of its answer. Never rejects: how far it came
- * decides whether it may be made again, so that is what it tells.
+ * One HTTP/1.1 request to one endpoint, up to the head of its answer. Never rejects: how far it
+ * came decides whether it may be made again, so that is what it tells.
  */
 export function httpAttempt(
   endpoint: Endpoint,

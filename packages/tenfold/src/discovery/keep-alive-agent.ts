@@ -2,7 +2,7 @@ import { Agent } from "node:http";
 
 import type { Endpoint } from "./endpoint.ts";
 
-/** An agent whose idle connections go before the server closes them, so that the race stays rare. */
+/** Closes idle connections before the server does, so that the race between the two stays rare. */
 export function keepAliveAgent(connectionsMax: number): Agent {
   // Four seconds idle: Node's servers close after five, and say so in a header that it heeds too.
   return new Agent({ keepAlive: true, maxSockets: connectionsMax, timeout: 4_000 });

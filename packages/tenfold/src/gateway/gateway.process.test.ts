@@ -6,8 +6,8 @@ import { afterEach, expect, it } from "vitest";
 
 import { isTenfoldError } from "../runtime/errors.ts";
 import { startChildServer } from "../testing/child-server.ts";
+import { type Echo, type Stand, stand } from "../testing/gateway-stand.ts";
 import { createGateway, type GatewayOptions } from "./gateway.ts";
-import { type Echo, type Stand, stand } from "./gateway-fixture.ts";
 
 const open: Stand[] = [];
 afterEach(async () => {
@@ -31,7 +31,8 @@ it("passes a request on with its own headers and none of the client's connection
     "POST /posts/a%2Fb?q=%23 HTTP/1.1\r\nHost: example.org\r\nContent-Length: 2\r\n" +
       "Connection: x-mine, X-Forwarded-For, close\r\nX-Mine: 1\r\nX-Other: 2\r\nTE: trailers\r\n" +
       "Keep-Alive: timeout=5\r\nProxy-Authorization: x\r\nUpgrade: h2c\r\n" +
-      "HTTP2-Settings: AAMAAABkAAQAAP__\r\nx_forwarded_for: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\n" +
+      "HTTP2-Settings: AAMAAABkAAQAAP__\r\n" +
+      "x_forwarded_for: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\n" +
       "Forwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nTenfold-Internal: 1\r\n" +
       "Tenfold-Deadline-Ms: 700\r\nX-Request-Id: abc-1\r\n\r\nhi",
   );
@@ -53,7 +54,7 @@ it("passes a request on with its own headers and none of the client's connection
   });
 });
 
-it("passes an answer on without the service's connection headers, and names the request", async () => {
+it("passes an answer on without its connection headers, and names the request", async () => {
   const one = await gatewayBefore(1);
   const plain = await fetch(one.url("/posts"));
   expect(plain.headers.get("x-secret-hop")).toBe("1");

@@ -11,6 +11,7 @@ import { TenfoldError } from "../runtime/errors.ts";
 import type { SocketAddress } from "../runtime/network.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import type { Registry } from "../telemetry/registry.ts";
+import { clientConnections } from "./client-connections.ts";
 import { type GatewayLimits, gatewayLimits } from "./gateway-limits.ts";
 import { gatewayMetrics } from "./gateway-metrics.ts";
 import { hold } from "./hold.ts";
@@ -65,6 +66,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const routes = routeTable(options.routes);
   const agent = keepAliveAgent(limits.endpointConnectionsMax);
   const holding = hold(limits);
+  const connections = clientConnections();
   const upstreams = new Map<string, Upstream>();
   let stopping = false;
   const server = serverWith(limits);
@@ -75,6 +77,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     hold: holding,
     routes,
     upstreams,
+    connections,
     metrics: gatewayMetrics(options.metrics, options.routes, () => holding.count),
     trustForwarded: options.trustForwarded ?? false,
     isStopping: () => stopping,
@@ -82,7 +85,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   server.on("request", handle);
   server.on("checkContinue", handle);
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    sendOnSocket(socket, parserAnswer(error));
+    // Over an answer that was begun, another one would be read as a part of it.
+    if (connections.isAnswering(socket)) socket.end(() => socket.destroy());
+    else sendOnSocket(socket, parserAnswer(error));
   });
   const address = await listen(server, options.listen);
   for (const service of new Set(options.routes.map((route) => route.service))) {

@@ -12,8 +12,8 @@ export interface RelayOptions {
 }
 
 /**
- * whole: passed on to its end. cut: the service broke off, and so was the client's connection, since
- * a shortened answer must not look like a whole one. gone: the client left.
+ * whole: passed on to its end. cut: the service broke off, and so was the client's connection,
+ * since a shortened answer must not look like a whole one. gone: the client left.
  */
 export type Relayed = "whole" | "cut" | "gone";
 

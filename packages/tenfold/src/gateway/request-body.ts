@@ -3,8 +3,8 @@ import type { IncomingMessage } from "node:http";
 import type { BodyStream } from "../discovery/http-attempt.ts";
 
 /**
- * whole: it was small enough to keep, and can be sent again. stream: the rest still comes, it can be
- * sent once. tooLarge and gone: there will be no whole body.
+ * whole: it was small enough to keep, and can be sent again. stream: the rest still comes, it can
+ * be sent once. tooLarge and gone: there will be no whole body.
  */
 export type RequestBody =
   | { readonly kind: "whole"; readonly bytes: Buffer }

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 
 import { parseDeadline } from "../resilience/deadline.ts";
 import { errorText, isTenfoldError } from "../runtime/errors.ts";
 import type { Random } from "../runtime/random.ts";
+import type { ClientConnections } from "./client-connections.ts";
 import { type RequestOrigin, requestHeadersFor, safeRequestId } from "./forwarded-headers.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import { answerFor, type OwnAnswer, sendOwnAnswer } from "./own-answer.ts";
@@ -16,6 +16,7 @@ export interface HandlerContext extends ProxyContext {
   readonly routes: RouteTable;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly metrics: GatewayMetrics;
+  readonly connections: ClientConnections;
   /** Believe `X-Forwarded-For`, `-Proto` and `X-Request-Id` of a proxy in front? */
   readonly trustForwarded: boolean;
   isStopping(): boolean;
@@ -26,11 +27,8 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 /** Everything that happens to one request: checked, routed, read, passed on, counted. */
 export function requestHandler(context: HandlerContext): RequestHandler {
   const { metrics, runtime } = context;
-  /** Connections that end with the answer under way: what still comes on them is not believed. */
-  const condemned = new WeakSet<Socket>();
   return (request, response) => {
-    // Pipelined requests are parsed before the connection is closed.
-    if (condemned.has(request.socket)) return;
+    if (!context.connections.begin(response)) return;
     const began = runtime.clock.now();
     const gone = new AbortController();
     let route = "none";
@@ -44,10 +42,7 @@ export function requestHandler(context: HandlerContext): RequestHandler {
     const serve = async (): Promise<void> => {
       const routed = routeOf(context, request);
       route = routed.route?.path ?? "none";
-      if (!routed.ok) {
-        if (routed.answer.close) condemned.add(request.socket);
-        return answer(context, response, routed.answer);
-      }
+      if (!routed.ok) return answer(context, response, routed.answer);
       failed = (await passOn(context, routed, request, response, gone)) === "cut";
     };
     serve().catch((error: unknown) => {
@@ -163,6 +158,7 @@ function answer(
   requestId?: string,
 ): void {
   const close = own.close === true || context.isStopping();
+  if (own.close) context.connections.condemn(response.req.socket);
   sendOwnAnswer(response, { ...own, close }, { clock: context.runtime.clock, requestId });
 }
 

@@ -17,7 +17,7 @@ export function formatDeadline(remainingMs: number): string {
 /**
  * The milliseconds left by the header, or undefined when there is none.
  *
- * @throws TENFOLD_RESILIENCE_DEADLINE_INVALID when it is no plain decimal from 0 to `deadlineMsMax`.
+ * @throws TENFOLD_RESILIENCE_DEADLINE_INVALID when it is no decimal from 0 to `deadlineMsMax`.
  */
 export function parseDeadline(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;

@@ -16,7 +16,7 @@ export const retryBudgetDefaults: Readonly<Required<RetryBudgetOptions>> = Objec
   ttlMs: 10_000,
 });
 
-/** Keeps retries to a share of the calls, so that they cannot become the load that keeps a service down. */
+/** Keeps retries to a share of the calls, lest they become the load that keeps a service down. */
 export interface RetryBudget {
   /** A call (not a retry) begins. */
   deposit(now: number): void;

@@ -10,6 +10,8 @@ export interface ChildServer {
   readonly gone: Promise<void>;
   /** SIGKILL, and waits for the end. */
   stop(): Promise<void>;
+  /** Method and target of every request so far, `/seen` itself left out. */
+  seen(): Promise<readonly string[]>;
 }
 
 export interface ChildServerOptions {
@@ -21,8 +23,8 @@ export interface ChildServerOptions {
 
 /**
  * Starts the server. It answers every path with JSON that tells what it received
- * (`{ name, method, url, headers, body, received, count }`, the last two since its start), and heeds these query parameters: `ms` (waits),
- * `status`, `bytes` (answers so many), `cut` (breaks off after half of the answer). On SIGTERM it
+ * (`{ name, method, url, headers, body, received, count }`, the last two since its start), and
+ * heeds these query parameters: `ms` (waits), `status`, `bytes` (answers so many), `cut` (breaks off after half of the answer). On SIGTERM it
  * answers with `connection: close` for `TERM_MS`, then finishes what is under way and exits.
  */
 export async function startChildServer(options: ChildServerOptions = {}): Promise<ChildServer> {
@@ -42,6 +44,10 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
       child.kill("SIGKILL");
       await gone;
     },
+    async seen() {
+      const answer = await fetch(`http://127.0.0.1:${listening}/seen`);
+      return (await answer.json()) as readonly string[];
+    },
   };
 }
 
@@ -57,10 +63,13 @@ async function firstLine(child: ChildProcess): Promise<string> {
 
 const program = `
 const http = require("node:http");
+const seen = [];
 let received = 0;
 let count = 0;
 let stopping = false;
 const server = http.createServer((request, response) => {
+  if (request.url === "/seen") return response.end(JSON.stringify(seen));
+  if (seen.length < 10_000) seen.push(request.method + " " + request.url);
   received++;
   const url = new URL(request.url, "http://x");
   const number = (name) => Number(url.searchParams.get(name));

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { staticResolver } from "../discovery/static-resolver.ts";
+import { createGateway, type Gateway, type GatewayOptions } from "../gateway/gateway.ts";
 import { createRegistry, type Registry } from "../telemetry/registry.ts";
-import { type ChildServer, startChildServer } from "../testing/child-server.ts";
-import { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
+import { type ChildServer, startChildServer } from "./child-server.ts";
 
 /** What the child server tells of a request. */
 export interface Echo {
