@@ -1,19 +1,14 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 
 import { deadlineHeader, parseDeadline } from "../resilience/deadline.ts";
 import type { ErrorCode } from "../runtime/error-codes.ts";
-import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { TenfoldError } from "../runtime/errors.ts";
 import { refuseUnknownKeys } from "../runtime/options.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import type { Registry } from "../telemetry/registry.ts";
 import { errorAnswer } from "./error-answer.ts";
+import { listen } from "./http-listen.ts";
 import { httpMetrics } from "./http-metrics.ts";
 import { readJson } from "./json-body.ts";
 import { compileRoutes, type RouteMatch } from "./router.ts";
@@ -40,7 +35,8 @@ export const httpServiceDefaults: HttpLimits = Object.freeze({
   headerBytesMax: 16_384,
   requestsMax: 1_000,
   connectionsMax: 10_000,
-  handlerMs: 30_000,
+  /** Longer than a queue's longest wait for a message. */
+  handlerMs: 65_000,
   headersMs: 10_000,
   requestMs: 30_000,
   keepAliveMs: 75_000,
@@ -276,30 +272,6 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\n` +
       `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
   );
-}
-
-/** The port that the server now listens on. @throws TENFOLD_FLEET_PORT_TAKEN */
-export function listen(
-  server: Server,
-  at: { readonly host: string; readonly port: number },
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => {
-      const taken = error.code === "EADDRINUSE" || error.code === "EACCES";
-      reject(taken ? portTaken(at, error) : error);
-    };
-    server.once("error", onError);
-    server.listen(at.port, at.host, () => {
-      server.off("error", onError);
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : at.port);
-    });
-  });
-}
-
-function portTaken(at: { readonly host: string; readonly port: number }, cause: Error) {
-  const message = `${at.host}:${at.port} cannot be listened on: ${errorText(cause)}.`;
-  return new TenfoldError("TENFOLD_FLEET_PORT_TAKEN", message, { cause });
 }
 
 function callerGone(): TenfoldError {
