@@ -30,7 +30,8 @@ describe("skips", () => {
     skipped: [
       { name: "a", reason: "etcd was not found" },
       { name: "b", reason: "" },
-      { name: "c", reason: "not here: needs root" },
+      { name: "c", reason: "not here: wants root" },
+      { name: "d", reason: "needs a proxy before a server" },
     ],
   };
 

@@ -23,12 +23,15 @@ export function addCounts(all: readonly TestCounts[]): TestCounts {
   };
 }
 
+/** Not for want of an engine: a fact of the machine, or a case that does not apply to its subject. */
+const standing = /^(not here: |needs )/;
+
 /**
- * Skips that may not stand: those without a reason, and with `requireEngines` every one that is not
- * a fact of the machine, which its reason says by beginning with "not here: ".
+ * Skips that may not stand: those without a reason, and with `requireEngines` every one but those
+ * whose reason begins with "not here: " or "needs ".
  */
 export function refusedSkips(counts: TestCounts, requireEngines: boolean): readonly SkippedTest[] {
   return counts.skipped.filter(
-    ({ reason }) => reason === "" || (requireEngines && !reason.startsWith("not here: ")),
+    ({ reason }) => reason === "" || (requireEngines && !standing.test(reason)),
   );
 }

@@ -31,7 +31,9 @@ export class CountingReporter implements Reporter {
   }
 }
 
-/** `context.skip("why")`, or in the name: `survives (skipped: etcd was not found)`. */
+/** `context.skip("why")`, or in a name: `etcd (skipped: not on PATH)`, `cuts (needs a proxy)`. */
 function reasonOf(test: TestCase, note: string | undefined): string {
-  return note ?? /\((?:skipped: ?)?([^()]+)\)[^()]*$/.exec(test.fullName)?.[1] ?? "";
+  const { fullName } = test;
+  const said = /\(skipped: ([^()]+)\)/.exec(fullName) ?? /\((needs [^()]+)\)/.exec(fullName);
+  return note ?? said?.[1] ?? "";
 }
