@@ -118,7 +118,11 @@ describe("trust, on every route", () => {
       { authorization: "Bearer wrong" },
       { cookie: `tenfold-console-${server.port}=x` },
     ]) {
-      const answer = await call(path, { method, headers: { ...json, ...wrong }, body: kill.body });
+      const answer = await call(path, {
+        method,
+        headers: { ...json, ...wrong },
+        ...(method === "POST" ? { body: kill.body } : {}),
+      });
       expect(answer.status).toBe(401);
       expect(answer.body).not.toContain("<p>page</p>");
     }
@@ -210,6 +214,7 @@ describe("actions", () => {
   test("an unknown path is a 404", async () => {
     expect((await call("/api/other", { headers: bearer })).status).toBe(404);
     expect((await call("//evil.example/", { headers: bearer })).status).toBe(404);
+    expect((await call("http://evil.example/", { headers: bearer })).status).toBe(400);
   });
 });
 

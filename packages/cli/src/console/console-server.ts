@@ -110,7 +110,7 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { guard, assets, actions, stream, state } = desk;
-  const url = new URL(request.url ?? "/", "http://console");
+  const url = urlOf(request);
   const route = `${request.method} ${url.pathname}`;
   const stranger = guard.refusalOfStranger(request);
   if (stranger !== undefined) return sendRefusal(response, stranger);
@@ -144,6 +144,12 @@ async function answer(
   }
   const message = `The console has no ${route.slice(0, nameMax)}.`;
   throw new TenfoldError("TENFOLD_CONSOLE_NOT_FOUND", message);
+}
+
+/** The target as a path, also where it looks like an address: `//name/` is no host of ours. */
+function urlOf({ url = "/" }: IncomingMessage): URL {
+  if (url.startsWith("/")) return new URL(`http://console${url}`);
+  throw new TenfoldError("TENFOLD_CONSOLE_REQUEST_INVALID", "The request must name a path.");
 }
 
 function login({ guard }: Desk, response: ServerResponse, token: string | null): void {
