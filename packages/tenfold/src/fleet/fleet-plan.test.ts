@@ -60,3 +60,13 @@ test("more processes than a host has ports for are refused", () => {
   const big = defineFleet({ name: "big", services });
   expect(() => planFleet(big, { dataFolder: "/data" })).toThrow(/249 processes/);
 });
+
+test("the console learns who calls whom", () => {
+  const plan = planFleet(fleet, { dataFolder: "/data" });
+  expect(plan.processes.find(({ kind }) => kind === "console")?.settings.uses).toEqual({
+    gateway: ["items"],
+    items: ["queue-jobs", "store/db"],
+    pages: [],
+    crawler: [],
+  });
+});

@@ -115,11 +115,26 @@ export function planFleet(fleet: FleetDefinition, options: PlanOptions): FleetPl
       }),
       ...(gateway ? [{ ...gateway, settings: { routes: fleet.gateway?.routes } }] : []),
       ...(console
-        ? [{ ...console, settings: { supervisor: `http://${address}:${adminPort}` } }]
+        ? [
+            {
+              ...console,
+              settings: { supervisor: `http://${address}:${adminPort}`, uses: usesOf(fleet) },
+            },
+          ]
         : []),
     ],
     stores: planStores(fleet, options.dataFolder, base),
   };
+}
+
+/** Who calls whom as far as the file says, for the console to draw: routes, queues, stores. */
+function usesOf(fleet: FleetDefinition): Readonly<Record<string, readonly string[]>> {
+  const services = Object.entries(fleet.services).map(([name, { queues = [], stores = [] }]) => [
+    name,
+    [...queues.map((queue) => `queue-${queue}`), ...stores.map((store) => `store/${store}`)],
+  ]);
+  const routed = new Set(fleet.gateway?.routes.map(({ service }) => service));
+  return Object.fromEntries([["gateway", [...routed]], ...services]);
 }
 
 function planServices(
