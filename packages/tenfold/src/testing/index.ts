@@ -1,4 +1,16 @@
 export {
+  type CoordinatorConformanceCase,
+  type CoordinatorConformanceOptions,
+  coordinatorConformance,
+} from "./coordinator-conformance.ts";
+export {
+  createFaultProxy,
+  type FaultProxy,
+  type FaultProxyOptions,
+  type LinkState,
+} from "./fault-proxy.ts";
+export type { Faults } from "./faulty-link.ts";
+export {
   type QueueConformanceCase,
   type QueueConformanceOptions,
   queueConformance,

@@ -6,8 +6,8 @@ export interface History {
   /** The oldest revision that a watch can start from; all from here to the newest are kept. */
   readonly oldest: bigint;
   add(revised: Revised): void;
-  /** The changes of a kept revision; undefined for the first of all, which changed nothing. */
-  at(revision: bigint): Revised | undefined;
+  /** The changes of a kept revision. A hole would be a lost event, so it is an error. */
+  at(revision: bigint): Revised;
 }
 
 /** @param from the revision that the store had at the start; what was before is not known. */
@@ -15,6 +15,7 @@ export function history(from: bigint, limits: CoordinatorNodeLimits): History {
   const kept = new Map<bigint, Revised>();
   let oldest = from === emptyStore ? emptyStore : from + 1n;
   let size = 0;
+  if (oldest === emptyStore) kept.set(emptyStore, { revision: emptyStore, events: [] });
   return {
     get oldest() {
       return oldest;
@@ -29,7 +30,11 @@ export function history(from: bigint, limits: CoordinatorNodeLimits): History {
         oldest++;
       }
     },
-    at: (revision) => kept.get(revision),
+    at(revision) {
+      const revised = kept.get(revision);
+      if (revised === undefined) throw new Error(`The history has no revision ${revision}.`);
+      return revised;
+    },
   };
 }
 

@@ -57,8 +57,8 @@ export async function createCoordinatorNode(
   const hub = watchHub(store, past);
   const leases = leaseTable(clock, state.leases);
   leases.track(state.entries.map((now) => ({ key: keyText(now.key), now, before: undefined })));
-  const onDurable = (revised: Revised): void => {
-    past.add(revised);
+  const onDurable = (revised: readonly Revised[]): void => {
+    for (const one of revised) past.add(one);
     hub.publish();
   };
   const writes = createWriteQueue({ store, leases, journal, limits, log, onDurable });

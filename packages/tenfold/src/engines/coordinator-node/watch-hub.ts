@@ -35,7 +35,7 @@ export interface Watcher {
 export interface WatchHub {
   readonly size: number;
   open(options: WatchOptions, sink: WatchSink): Watcher;
-  /** Call after `history.add`. */
+  /** Call when the history has everything up to the store's revision. */
   publish(): void;
 }
 
@@ -54,8 +54,7 @@ export function watchHub(store: Pick<KeyStore, "revision">, history: History): W
       const gather = (): WatchEvent[] => {
         const events: WatchEvent[] = [];
         while (next <= store.revision && events.length < eventsPerAnswer) {
-          const revised = history.at(next);
-          if (revised !== undefined) events.push(...matching(revised, options));
+          events.push(...matching(history.at(next), options));
           next++;
         }
         return events;

@@ -39,8 +39,8 @@ export interface WriteQueueParts {
   readonly journal: Journal;
   readonly limits: CoordinatorNodeLimits;
   readonly log: Log;
-  /** Called with every durable revision, in order. */
-  readonly onDurable: (revised: Revised) => void;
+  /** Called after a commit with all its revisions, in order. */
+  readonly onDurable: (revised: readonly Revised[]) => void;
 }
 
 interface Job {
@@ -81,7 +81,7 @@ export function createWriteQueue(parts: WriteQueueParts): WriteQueue {
       }
       return;
     }
-    for (const one of revised) parts.onDurable(one);
+    if (revised.length > 0) parts.onDurable(revised);
     for (const one of applied) one.job.resolve(one.written as never);
   };
 

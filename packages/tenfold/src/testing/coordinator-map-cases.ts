@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+
+import { isTenfoldError } from "../runtime/errors.ts";
+import { applied, type CoordinatorCase, put, remove } from "./coordinator-steps.ts";
+
+/** Entries, listings, transactions. */
+export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
+  "a transaction applies only when all its conditions hold": {
+    async run({ prefix, connect }) {
+      const client = await connect();
+      const [a, b] = [`${prefix}a`, `${prefix}b`];
+      const first = await put(client, a, "1");
+      const refused = await client.transact({
+        when: [
+          { key: a, revision: first },
+          { key: b, is: "present" },
+        ],
+        change: [{ put: a, value: "2" }],
+        otherwiseRead: [a, b],
+      });
+      assert.equal(refused.outcome, "refused");
+      const reads = refused.outcome === "refused" ? refused.reads : [];
+      assert.deepEqual(
+        reads.map(({ key, value, revision }) => ({ key, value, revision })),
+        [{ key: a, value: "1", revision: first }],
+      );
+      applied(
+        await client.transact({
+          when: [
+            { key: a, is: "present" },
+            { key: b, is: "absent" },
+            { key: a, revision: first },
+          ],
+          change: [
+            { put: a, value: "2" },
+            { put: b, value: "2" },
+          ],
+        }),
+      );
+      const stale = { when: [{ key: a, revision: first }], change: [{ delete: a }] };
+      assert.equal((await client.transact(stale)).outcome, "refused");
+      assert.equal((await client.get(a))?.value, "2");
+    },
+  },
+  "changes of one transaction share one revision, which is the result's": {
+    async run({ prefix, connect }) {
+      const client = await connect();
+      // Side by side, so that a server that commits several at once must tell them apart.
+      const writes = Array.from({ length: 20 }, async (_, i) => {
+        const change = [
+          { put: `${prefix}${i}/x`, value: "1" },
+          { put: `${prefix}${i}/y`, value: "1" },
+        ];
+        return { i, revision: applied(await client.transact({ change })) };
+      });
+      for (const { i, revision } of await Promise.all(writes)) {
+        const { entries } = await client.list(`${prefix}${i}/`);
+        assert.deepEqual(
+          entries.map((entry) => [entry.revision, entry.createRevision]),
+          [
+            [revision, revision],
+            [revision, revision],
+          ],
+        );
+      }
+    },
+  },
+  "of fifty that create the same key one succeeds": {
+    async run({ prefix, connect }) {
+      const clients = await Promise.all(Array.from({ length: 5 }, connect));
+      const key = `${prefix}one`;
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, i) =>
+          clients[i % clients.length]?.transact({
+            when: [{ key, is: "absent" }],
+            change: [{ put: key, value: String(i) }],
+          }),
+        ),
+      );
+      const winners = results.flatMap((result, i) => (result?.outcome === "applied" ? [i] : []));
+      assert.equal(winners.length, 1);
+      assert.equal((await clients[0]?.get(key))?.value, String(winners[0]));
+    },
+  },
+  "a key deleted and made again has another create revision": {
+    async run({ prefix, connect }) {
+      const client = await connect();
+      const key = `${prefix}a`;
+      const made = await put(client, key, "1");
+      const written = await put(client, key, "2");
+      assert.deepEqual(revisionsOf(await client.get(key)), [made, written]);
+      await remove(client, key);
+      assert.equal(await client.get(key), undefined);
+      const again = await put(client, key, "2");
+      assert.deepEqual(revisionsOf(await client.get(key)), [again, again]);
+      // Compare-and-set on the old life of the key must not succeed (ABA).
+      const stale = { when: [{ key, revision: written }], change: [{ delete: key }] };
+      assert.equal((await client.transact(stale)).outcome, "refused");
+    },
+  },
+  "a listing holds the keys with the prefix, sorted, whatever their characters": {
+    async run({ prefix, connect }) {
+      const client = await connect();
+      const names = ["m/", "m/a", "m/é", "m/日本", "m/~", "m/a/b"];
+      for (const name of [...names, "m", "m0", "l/z"]) await put(client, prefix + name, name);
+      const { entries, revision } = await client.list(`${prefix}m/`);
+      assert.deepEqual(
+        entries.map((entry) => [entry.key, entry.value]),
+        names.sort().map((name) => [prefix + name, name]),
+      );
+      const newest = entries.map((entry) => entry.revision).reduce((a, b) => (a > b ? a : b));
+      assert.ok(revision >= newest);
+      assert.deepEqual((await client.list(`${prefix}nothing/`)).entries, []);
+      await put(client, `${prefix}empty`, "");
+      assert.equal((await client.get(`${prefix}empty`))?.value, "");
+    },
+  },
+  "a closed client answers no more, and closing twice is harmless": {
+    async run({ prefix, connect }) {
+      const client = await connect();
+      await put(client, `${prefix}a`, "1");
+      await client.close();
+      await client.close();
+      const failure = await client.get(`${prefix}a`).catch((error: unknown) => error);
+      assert.ok(isTenfoldError(failure, "TENFOLD_COORDINATION_CLOSED"), String(failure));
+      for await (const _ of client.watch(prefix)) assert.fail("a closed client watches nothing");
+    },
+  },
+};
+
+function revisionsOf(entry: { createRevision: bigint; revision: bigint } | undefined): unknown {
+  return [entry?.createRevision, entry?.revision];
+}

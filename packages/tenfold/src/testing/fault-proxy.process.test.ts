@@ -1,0 +1,111 @@
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { type Listener, systemNetwork } from "../runtime/network.ts";
+import { createFaultProxy, type FaultProxy } from "./fault-proxy.ts";
+
+let echo: Listener;
+let proxy: FaultProxy;
+
+beforeEach(async () => {
+  echo = await systemNetwork.listen({ host: "127.0.0.1", port: 0 }, (connection) => {
+    connection.on("error", () => {});
+    connection.on("data", (chunk: Buffer) => {
+      connection.write(chunk);
+      if (chunk.includes("!")) connection.end();
+    });
+  });
+  proxy = await createFaultProxy({ target: echo.address });
+});
+
+afterEach(async () => {
+  await proxy.close();
+  await echo.close();
+});
+
+interface Client {
+  readonly socket: Duplex;
+  received: string;
+  closed: boolean;
+}
+
+async function connect(): Promise<Client> {
+  const socket = await systemNetwork.connect(proxy.address);
+  const client: Client = { socket, received: "", closed: false };
+  socket.on("error", () => {});
+  socket.on("data", (chunk: Buffer) => {
+    client.received += chunk;
+  });
+  socket.once("close", () => {
+    client.closed = true;
+  });
+  return client;
+}
+
+test("passes bytes both ways, and an orderly end behind them", async () => {
+  proxy.set({ delayMs: 20 });
+  const client = await connect();
+  client.socket.write("hello!");
+  await once(client.socket, "close");
+  expect(client.received).toBe("hello!");
+  expect(proxy.bytesToClients).toBe(6);
+  await vi.waitFor(() => expect(proxy.connections).toBe(0));
+});
+
+test("delay holds every byte back, bandwidth spreads them", async () => {
+  proxy.set({ delayMs: 60, jitterMs: 10 });
+  const client = await connect();
+  const startedAt = performance.now();
+  client.socket.write("x");
+  await vi.waitFor(() => expect(client.received).toBe("x"), { interval: 5 });
+  // Both directions; a bound from below only, so a slow machine cannot fail it.
+  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(118);
+  proxy.set({ delayMs: 0, jitterMs: 0, bytesPerSecondMax: 100_000 });
+  const slowAt = performance.now();
+  client.socket.write("y".repeat(10_000));
+  await vi.waitFor(() => expect(client.received).toHaveLength(10_001), { interval: 5 });
+  expect(performance.now() - slowAt).toBeGreaterThanOrEqual(95);
+});
+
+test("cut resets what is open and what comes, until it passes again", async () => {
+  const client = await connect();
+  client.socket.write("a");
+  await vi.waitFor(() => expect(client.received).toBe("a"));
+  proxy.state = "cut";
+  await vi.waitFor(() => expect(client.closed).toBe(true));
+  const refused = await connect().catch(() => undefined);
+  if (refused) await vi.waitFor(() => expect(refused.closed).toBe(true));
+  proxy.state = "pass";
+  const again = await connect();
+  again.socket.write("b");
+  await vi.waitFor(() => expect(again.received).toBe("b"));
+});
+
+test("silent swallows without a word, for old and new connections, then delivers", async () => {
+  const before = await connect();
+  before.socket.write("a");
+  await vi.waitFor(() => expect(before.received).toBe("a"));
+  proxy.state = "silent";
+  const during = await connect();
+  before.socket.write("b");
+  during.socket.write("c");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect([before.received, during.received]).toEqual(["a", ""]);
+  expect([before.closed, during.closed]).toEqual([false, false]);
+  proxy.state = "pass";
+  await vi.waitFor(() => expect([before.received, during.received]).toEqual(["ab", "c"]));
+});
+
+test("cutAfterBytes lets exactly so many through", async () => {
+  const client = await connect();
+  client.socket.write("a");
+  await vi.waitFor(() => expect(client.received).toBe("a"));
+  proxy.cutAfterBytes(3);
+  client.socket.write("bcdefg");
+  await vi.waitFor(() => expect(client.closed).toBe(true));
+  expect(client.received).toBe("abcd");
+  const again = await connect();
+  again.socket.write("hello");
+  await vi.waitFor(() => expect(again.received).toBe("hello"));
+});

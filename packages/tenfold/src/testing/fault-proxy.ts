@@ -1,0 +1,160 @@
+import type { Duplex } from "node:stream";
+
+import type { SocketAddress } from "../runtime/network.ts";
+import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
+import { type Faults, type FaultyLink, faultyLink } from "./faulty-link.ts";
+
+export interface FaultProxyOptions {
+  readonly target: SocketAddress;
+  /** Default 127.0.0.1 and a free port. */
+  readonly listen?: SocketAddress;
+  readonly runtime?: Partial<Runtime>;
+}
+
+/**
+ * pass: bytes go through, with the faults that are set. cut: connections are reset, new ones too,
+ * at once. silent: half open; connections are accepted and kept, nothing goes through in either
+ * direction, no end is told. What came meanwhile goes on when the link is back, as after TCP's
+ * retransmission.
+ */
+export type LinkState = "pass" | "cut" | "silent";
+
+/**
+ * A TCP proxy that is as bad as it is told to be, and can be told while connections run. A client
+ * that ends its sending ends its connection: half-closed ones are not carried on.
+ */
+export interface FaultProxy {
+  readonly address: SocketAddress;
+  /** Bytes that went from the target to clients. */
+  readonly bytesToClients: number;
+  readonly connections: number;
+  state: LinkState;
+  /** Changes some faults; applies to what comes from now on. */
+  set(faults: Partial<Faults>): void;
+  /** Lets so many more bytes through to clients, then resets every connection, once. */
+  cutAfterBytes(bytes: number): void;
+  /** Resets the open connections; new ones are served. */
+  reset(): void;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const noFaults: Faults = Object.freeze({
+  delayMs: 0,
+  jitterMs: 0,
+  bytesPerSecondMax: Number.POSITIVE_INFINITY,
+});
+
+interface Joined {
+  readonly client: Duplex;
+  server?: Duplex;
+  links: readonly FaultyLink[];
+}
+
+export async function createFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  const { target, listen = { host: "127.0.0.1", port: 0 } } = options;
+  const { network, clock, random } = runtimeWith(options.runtime);
+  const open = new Set<Joined>();
+  let faults = noFaults;
+  let state: LinkState = "pass";
+  let bytesToClients = 0;
+  let bytesUntilCut = Number.POSITIVE_INFINITY;
+
+  const allowToClient = (bytes: number): number => {
+    const allowed = Math.min(bytes, bytesUntilCut);
+    bytesUntilCut -= allowed;
+    bytesToClients += allowed;
+    return allowed;
+  };
+  const reset = (): void => {
+    bytesUntilCut = Number.POSITIVE_INFINITY;
+    for (const joined of [...open]) drop(joined);
+  };
+  const drop = (joined: Joined): void => {
+    open.delete(joined);
+    resetStream(joined.client);
+    if (joined.server) resetStream(joined.server);
+  };
+  /** One side is gone. An orderly end travels behind its bytes; a break is told at once. */
+  const onClose = (joined: Joined, gone: Duplex): void => {
+    const other = gone === joined.client ? joined.server : joined.client;
+    if (other?.destroyed) open.delete(joined);
+    else if (state !== "silent" && !gone.readableEnded) drop(joined);
+  };
+  const join = async (joined: Joined): Promise<void> => {
+    if (joined.server !== undefined || state !== "pass") return;
+    const server = await network.connect(target).catch(() => undefined);
+    if (server === undefined || !open.has(joined)) {
+      server?.destroy();
+      drop(joined);
+      return;
+    }
+    joined.server = server;
+    server.on("error", () => {});
+    server.once("close", () => onClose(joined, server));
+    const { client } = joined;
+    const common = { faults: () => faults, isSilent: () => state === "silent", clock, random };
+    joined.links = [
+      faultyLink({ ...common, from: client, to: server, allow: (bytes) => bytes, cut: reset }),
+      faultyLink({ ...common, from: server, to: client, allow: allowToClient, cut: reset }),
+    ];
+  };
+  const listener = await network.listen(listen, (client) => {
+    const joined: Joined = { client, links: [] };
+    client.on("error", () => {});
+    if (state === "cut") {
+      resetStream(client);
+      return;
+    }
+    open.add(joined);
+    client.once("close", () => onClose(joined, client));
+    void join(joined);
+  });
+
+  const close = async (): Promise<void> => {
+    reset();
+    await listener.close();
+  };
+  return {
+    address: listener.address,
+    get bytesToClients() {
+      return bytesToClients;
+    },
+    get connections() {
+      return open.size;
+    },
+    get state() {
+      return state;
+    },
+    set state(next) {
+      state = next;
+      if (next === "cut") reset();
+      if (next !== "pass") return;
+      for (const joined of [...open]) {
+        // Told now what was kept from it while the link was silent.
+        if (isBroken(joined.client) || isBroken(joined.server)) drop(joined);
+        else if (joined.server === undefined) void join(joined);
+        else for (const link of joined.links) link.pump();
+      }
+    },
+    set(change) {
+      faults = { ...faults, ...change };
+    },
+    cutAfterBytes(bytes) {
+      bytesUntilCut = bytes;
+    },
+    reset,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function isBroken(stream: Duplex | undefined): boolean {
+  return stream?.destroyed === true && !stream.readableEnded;
+}
+
+/** With RST where the stream is a socket: the peer learns at once, whatever it was doing. */
+function resetStream(stream: Duplex): void {
+  if ("resetAndDestroy" in stream) (stream as { resetAndDestroy(): void }).resetAndDestroy();
+  else stream.destroy();
+}
