@@ -1,4 +1,7 @@
-import { afterEach, expect, it } from "vitest";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+
+import { afterEach, describe, expect, it } from "vitest";
 
 import { isTenfoldError } from "../runtime/errors.ts";
 import { createRegistry } from "../telemetry/registry.ts";
@@ -127,6 +130,58 @@ it("repeats a write that carries an idempotency key", async () => {
   for (const reply of await Promise.all(replies)) {
     expect(reply.json<Echo>().name).toBe("s1");
   }
+});
+
+describe("a server that closes a kept connection just when it is used again", () => {
+  /** Answers the first request of a connection; at the second it resets, or answers if well. */
+  async function racingServer(isWell: () => boolean) {
+    let requests = 0;
+    const server = createServer((socket) => {
+      let onThis = 0;
+      socket.on("error", () => {});
+      socket.on("data", () => {
+        requests++;
+        if (onThis++ > 0 && !isWell()) socket.resetAndDestroy();
+        else socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+      });
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    cleanups.push(async () => void server.close());
+    const { port } = server.address() as AddressInfo;
+    return { port, requests: () => requests };
+  }
+  const noBudget = { retryBudget: { ratio: 0, reservePerSecond: 0 } };
+
+  it("costs a repeatable call one more attempt, off the budget", async () => {
+    const server = await racingServer(() => false);
+    const client = clientOf([server], noBudget);
+    const get = { method: "GET", path: "/" };
+    expect((await client.request(get)).attempts).toBe(1);
+    expect((await client.request(get)).attempts).toBe(2);
+    expect(server.requests()).toBe(3);
+  });
+
+  it("is told to the caller of a call that cannot be repeated", async () => {
+    const server = await racingServer(() => false);
+    const client = clientOf([server], noBudget);
+    await client.request({ method: "POST", path: "/" });
+    const second = client.request({ method: "POST", path: "/" });
+    await expect(second).rejects.toMatchObject({
+      code: "TENFOLD_DISCOVERY_CALL_FAILED",
+      retryable: false,
+      details: { failure: "closedIdle" },
+    });
+    expect(server.requests()).toBe(2);
+  });
+
+  it("is met once and not for ever", async () => {
+    const agentLess = await racingServer(() => false);
+    const client = clientOf([agentLess], { ...noBudget, attemptsMax: 2 });
+    for (let i = 0; i < 6; i++) {
+      const { attempts } = await client.request({ method: "GET", path: "/" });
+      expect(attempts).toBeLessThanOrEqual(2);
+    }
+  });
 });
 
 it("says which limit was met", async () => {

@@ -24,6 +24,13 @@ async function codeOf(response: Response): Promise<string> {
   return ((await response.json()) as { error: { code: string } }).error.code;
 }
 
+/** The head of the answer; its errors are those of the reader. */
+function answerTo(url: string): Promise<IncomingMessage> {
+  return new Promise((resolve) => {
+    get(url, resolve).on("error", () => {});
+  });
+}
+
 it("passes a request on with its own headers and none of the client's connection", async () => {
   const one = await gatewayBefore(1);
   const { port } = one.gateway.address;
@@ -112,13 +119,32 @@ it("breaks the client's connection when the service breaks off in the answer", a
   await expect.poll(() => one.total("tenfold_gateway_failed_total")).toBe(1);
 });
 
+it("breaks the client's connection when the service stands still in the answer", async () => {
+  const one = await gatewayBefore(1, { limits: { responseIdleMs: 1_000 } });
+  const response = await answerTo(one.url(`/posts?bytes=${64 * 1024 * 1024}`));
+  one.backends[0]?.kill("SIGSTOP");
+  const error = await response
+    .resume()
+    .toArray()
+    .catch((cause: unknown) => cause);
+  expect(error).toBeInstanceOf(Error);
+  await expect.poll(() => one.total("tenfold_gateway_failed_total")).toBe(1);
+});
+
+it("gives up a client that does not take its answer, which is no failure of ours", async () => {
+  const one = await gatewayBefore(1, { limits: { responseIdleMs: 1_000 } });
+  const response = await answerTo(one.url(`/posts?bytes=${64 * 1024 * 1024}`));
+  response.on("error", () => {});
+  await expect.poll(() => one.total("tenfold_gateway_requests_total"), { timeout: 5_000 }).toBe(1);
+  expect(one.total("tenfold_gateway_failed_total")).toBe(0);
+  response.destroy();
+});
+
 it("streams a large answer no faster than its client reads", async () => {
   const one = await gatewayBefore(1);
   const bytes = 64 * 1024 * 1024;
   const before = process.memoryUsage().rss;
-  const response = await new Promise<IncomingMessage>((resolve) =>
-    get(one.url(`/posts?bytes=${bytes}`), resolve),
-  );
+  const response = await answerTo(one.url(`/posts?bytes=${bytes}`));
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(process.memoryUsage().rss - before).toBeLessThan(bytes / 2);
   let read = 0;

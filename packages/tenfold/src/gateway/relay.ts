@@ -37,11 +37,12 @@ export function relay(
       if (result === "whole" && upstream.writableFinished) return;
       // Its request was not read whole, or its answer not taken whole: not to be used again.
       upstream.destroy();
-      if (result === "cut") reset(to);
+      if (result !== "whole") reset(to);
     };
     const watchIdle = (last: number) => (): void => {
       const now = moved + (to.socket?.bytesWritten ?? 0);
-      if (now === last) settle("cut");
+      // With room to write it is the service that stands still, else the client.
+      if (now === last) settle(to.writableNeedDrain ? "gone" : "cut");
       else timer = options.clock.setTimer(options.idleMs, watchIdle(now));
     };
     let timer = options.clock.setTimer(options.idleMs, watchIdle(-1));
