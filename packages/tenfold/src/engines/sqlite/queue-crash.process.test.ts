@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,6 @@ import { afterAll, expect, test } from "vitest";
 import type { Queue, QueueStats } from "../../queueing/queue.ts";
 import { decodeQueueError } from "../../queueing/queue-protocol.ts";
 import { type RemoteCall, remoteQueue } from "../../queueing/remote-queue.ts";
-import { createWorker } from "../../queueing/worker.ts";
 import { seededRandom } from "../../runtime/random.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tenfold-queue-crash-"));
@@ -49,36 +48,71 @@ const ownerProgram = (engine: Engine): string => `
   server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 `;
 
-let owner: ChildProcess | undefined;
+/** Does jobs until it is killed, and writes down each: the file survives it. */
+const workerProgram = `
+  import { appendFileSync, readFileSync } from "node:fs";
+  import { remoteQueue } from ${source("../../queueing/remote-queue.ts")};
+  import { createWorker } from ${source("../../queueing/worker.ts")};
+
+  const [portFile, effectsFile] = process.argv.slice(1);
+  const call = async (operation, payload, { signal, deadlineMs }) => {
+    const ends = [AbortSignal.timeout(deadlineMs), signal].filter(Boolean);
+    const url = "http://127.0.0.1:" + readFileSync(portFile, "utf8") + "/v1/queue/" + operation;
+    const body = JSON.stringify(payload);
+    const response = await fetch(url, { method: "POST", body, signal: AbortSignal.any(ends) });
+    if (response.ok) return await response.json();
+    throw new Error("status " + response.status);
+  };
+  createWorker({
+    queue: remoteQueue(call),
+    leaseMs: 1_000,
+    retry: { baseMs: 1, capMs: 50 },
+    async handle(jobs) {
+      if (Math.random() < 0.05) throw new Error("now and then a handler fails");
+      for (const { key, sort } of jobs) appendFileSync(effectsFile, key + "/" + sort + "\\n");
+    },
+  });
+  console.log("ready");
+`;
+
 let port = 0;
+const portFile = join(folder, "port");
+const children = new Map<string, ChildProcess>();
 
 /** @param fileBlocksMax the greatest size of a file in blocks of 512 bytes: a disk that is full. */
-async function startOwner(file: string, engine: Engine = "sqlite", fileBlocksMax?: number) {
-  const node = [process.execPath, "--input-type=module", "-e", ownerProgram(engine), file];
+async function start(
+  name: string,
+  program: string,
+  given: readonly string[],
+  fileBlocksMax?: number,
+): Promise<string> {
+  const node = [process.execPath, "--input-type=module", "-e", program, ...given];
   const limit = `ulimit -f ${fileBlocksMax ?? "unlimited"} && exec "$@"`;
-  const child = spawn("sh", ["-c", limit, "sh", ...node], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  owner = child;
-  if (child.stdout === null) throw new Error("the owner's output is a pipe");
+  const child = spawn("sh", ["-c", limit, "sh", ...node], { stdio: ["ignore", "pipe", "inherit"] });
+  children.set(name, child);
   const [line] = await Promise.race([
     once(child.stdout, "data"),
-    once(child, "exit").then(() => Promise.reject(new Error("the owner did not start"))),
+    once(child, "exit").then(() => Promise.reject(new Error(`${name} did not start`))),
   ]);
-  port = Number(String(line));
+  return String(line).trim();
 }
 
-async function killOwner(): Promise<void> {
-  const child = owner;
-  owner = undefined;
+async function kill(name: string): Promise<void> {
+  const child = children.get(name);
+  children.delete(name);
   if (child === undefined || child.exitCode !== null) return;
   const exited = once(child, "exit");
   child.kill("SIGKILL");
   await exited;
 }
 
+async function startOwner(file: string, engine: Engine = "sqlite", fileBlocksMax?: number) {
+  port = Number(await start("owner", ownerProgram(engine), [file], fileBlocksMax));
+  writeFileSync(portFile, String(port));
+}
+
 afterAll(async () => {
-  await killOwner();
+  for (const name of children.keys()) await kill(name);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -95,13 +129,13 @@ const call: RemoteCall = async (operation, payload, { signal, deadlineMs }) => {
   throw decodeQueueError(body) ?? new Error(`status ${response.statusCode}`);
 };
 
-interface Tally {
-  readonly acknowledged: Map<string, bigint>;
-  readonly effects: Map<string, string[]>;
-}
-
 /** Enqueues until told to stop; every acknowledgement is written down. */
-async function produce(queue: Queue, name: number, tally: Tally, stop: AbortSignal): Promise<void> {
+async function produce(
+  queue: Queue,
+  name: number,
+  acknowledged: Map<string, bigint>,
+  stop: AbortSignal,
+): Promise<void> {
   const random = seededRandom(`producer-${name}`);
   for (let i = 0; !stop.aborted; i++) {
     const id = `${name}-${String(i).padStart(6, "0")}`;
@@ -109,7 +143,7 @@ async function produce(queue: Queue, name: number, tally: Tally, stop: AbortSign
     const message = { key, sort: id, body: JSON.stringify({ id }), idempotencyKey: id };
     const { status, sequence } = await queue.enqueue(message, { deadlineMs: 30_000 });
     expect(["accepted", "duplicate"]).toContain(status);
-    tally.acknowledged.set(`${key}/${id}`, sequence);
+    acknowledged.set(`${key}/${id}`, sequence);
   }
 }
 
@@ -120,32 +154,25 @@ interface StormResult {
   readonly outOfOrder: number;
 }
 
-/** Producers and workers at work while the owner is killed again and again; then the reckoning. */
+/** Producers and workers at work while owner and workers are killed; then the reckoning. */
 async function storm(engine: Engine, kills: number): Promise<StormResult> {
   const file = join(folder, `${engine}.db`);
+  const effectsFile = join(folder, `${engine}.effects`);
+  const startWorker = (name: string) => start(name, workerProgram, [portFile, effectsFile]);
   await startOwner(file, engine);
+  await Promise.all(["worker-1", "worker-2"].map(startWorker));
   const queue = remoteQueue(call);
-  const tally: Tally = { acknowledged: new Map(), effects: new Map() };
+  const acknowledged = new Map<string, bigint>();
   const random = seededRandom("kills");
-  const workers = [1, 2].map(() =>
-    createWorker({
-      queue,
-      leaseMs: 1_000,
-      retry: { baseMs: 1, capMs: 50 },
-      async handle(jobs) {
-        if (random.below(20) === 0) throw new Error("now and then a handler fails");
-        for (const { key, sort } of jobs) {
-          tally.effects.set(key, [...(tally.effects.get(key) ?? []), sort]);
-        }
-      },
-    }),
-  );
   const stop = new AbortController();
-  const producers = [1, 2, 3, 4, 5, 6].map((name) => produce(queue, name, tally, stop.signal));
-  for (let kill = 0; kill < kills; kill++) {
+  const producers = [1, 2, 3, 4].map((name) => produce(queue, name, acknowledged, stop.signal));
+  for (let round = 1; round <= kills; round++) {
     await new Promise((resolve) => setTimeout(resolve, 30 + random.below(300)));
-    await killOwner();
+    await kill("owner");
     await startOwner(file, engine);
+    if (round % 3 > 0) continue;
+    await kill("worker-1");
+    await startWorker("worker-1");
   }
   stop.abort();
   await Promise.all(producers);
@@ -154,28 +181,30 @@ async function storm(engine: Engine, kills: number): Promise<StormResult> {
     return ready + leased + delayed === 0;
   };
   await expect.poll(drained, { timeout: 30_000, interval: 50 }).toBe(true);
-  await Promise.all(workers.map((worker) => worker.close()));
   const stats = await queue.stats();
-  await killOwner();
-  return { acknowledged: tally.acknowledged.size, stats, ...reckon(tally) };
+  for (const name of [...children.keys()]) await kill(name);
+  const effects = readFileSync(effectsFile, "utf8").trim().split("\n");
+  return { acknowledged: acknowledged.size, stats, ...reckon(acknowledged, effects) };
 }
 
-/** Acknowledged and never done; and done before another message of its key that came earlier. */
-function reckon({ acknowledged, effects }: Tally): { lost: number; outOfOrder: number } {
-  const sequenceOf = (key: string, sort: string): bigint =>
-    acknowledged.get(`${key}/${sort}`) ?? 0n;
+/** Acknowledged and never done; and done after a message of its key that came later. */
+function reckon(
+  acknowledged: ReadonlyMap<string, bigint>,
+  effects: readonly string[],
+): { lost: number; outOfOrder: number } {
+  const done = new Set(effects);
+  const last = new Map<string, bigint>();
   let outOfOrder = 0;
-  const done = new Set<string>();
-  for (const [key, sorts] of effects) {
-    sorts.forEach((sort, i) => {
-      done.add(`${key}/${sort}`);
-      if (sequenceOf(key, sort) < sequenceOf(key, sorts[i - 1] ?? "")) outOfOrder += 1;
-    });
+  for (const name of effects) {
+    const key = name.split("/")[0] ?? "";
+    const sequence = acknowledged.get(name) ?? 0n;
+    if (sequence < (last.get(key) ?? 0n)) outOfOrder += 1;
+    last.set(key, sequence);
   }
   return { lost: [...acknowledged.keys()].filter((name) => !done.has(name)).length, outOfOrder };
 }
 
-test("SIGKILL of the owner at random moments loses nothing that was acknowledged", async () => {
+test("SIGKILL of owner and workers at random moments loses nothing that was acknowledged", async () => {
   const { acknowledged, stats, lost, outOfOrder } = await storm("sqlite", 10);
   expect({ lost, outOfOrder }).toEqual({ lost: 0, outOfOrder: 0 });
   const { accepted, done, dead } = stats;
@@ -210,11 +239,11 @@ test("a full disk refuses with a code, stores nothing half, and the owner stays 
   await expect(claiming, "a lease must be stored, too").rejects.toMatchObject(storage);
   expect(await queue.stats(), "reads go on").toMatchObject({ accepted: stored, ready: stored });
   expect((await queue.pending({ key: "k0", limit: 1 })).length).toBe(1);
-  await killOwner();
+  await kill("owner");
 
   await startOwner(file);
   expect(await queue.stats()).toMatchObject({ accepted: stored, ready: stored });
   await enqueue(stored);
   expect(await queue.stats()).toMatchObject({ accepted: stored + 1 });
-  await killOwner();
+  await kill("owner");
 });
