@@ -1,3 +1,5 @@
+import { TextDecoder } from "node:util";
+
 /** How far into a page its `<meta charset>` is looked for, as browsers do. */
 const declarationBytesMax = 1024;
 

@@ -121,7 +121,7 @@ function wholePoints(text: string, pointsMax: number): string {
 }
 
 function resolved(text: string | undefined, base: URL | string): string | undefined {
-  const url = text === undefined ? null : URL.parse(text, base);
+  const url = text === undefined ? null : URL.parse(text, base.toString());
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) return undefined;
   if (url.username !== "" || url.password !== "" || url.href.length > urlLengthMax) {
     return undefined;

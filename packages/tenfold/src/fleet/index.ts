@@ -30,6 +30,7 @@ export { gatewayService } from "./gateway-service.ts";
 export type { ProcessState, ProcessStatus } from "./managed-process.ts";
 export { fleetSecrets } from "./process-environment.ts";
 export { queueService } from "./queue-service.ts";
+export { runService } from "./run-service.ts";
 export {
   defineService,
   type Instance,
