@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 
 import { CountingReporter } from "./tools/proof/vitest-reporter.ts";
 
-// No "import" here: it would reach `require` in the workers too, and break packages with both forms.
+// No "import" here: it would reach `require` in the workers too, and break packages with both
+// forms.
 const conditions = ["tenfold:source", "node", "module", "default"];
 const resolve = { conditions };
 const ssr = { resolve: { conditions, externalConditions: ["tenfold:source"] } };

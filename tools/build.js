@@ -1,4 +1,5 @@
-// Compiles every workspace whose sources changed since its last build. Plain JavaScript for Node >= 20.
+// Compiles every workspace whose sources changed since its last build. Plain JavaScript for Node >=
+// 20.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";

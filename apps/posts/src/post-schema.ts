@@ -1,7 +1,9 @@
 import type pg from "pg";
 import { TenfoldError } from "tenfold/runtime";
 
-/** One statement list a version, applied in order, each once. Never change one that was released. */
+/**
+ * One statement list a version, applied in order, each once. Never change one that was released.
+ */
 const versions: readonly string[] = [
   `create table posts (
      user_id bigint not null,

@@ -7,7 +7,9 @@ export interface ShardPoolsOptions {
   readonly log: Log;
 }
 
-/** A few connections to every shard. One that breaks is replaced by the next query that needs it. */
+/**
+ * A few connections to every shard. One that breaks is replaced by the next query that needs it.
+ */
 export interface ShardPools {
   readonly names: readonly string[];
   /**

@@ -12,7 +12,8 @@ export interface MemberSample {
   readonly serves: boolean;
   /**
    * Counters that only grow while the process lives: `requests`, `failures`, `failed`,
-   * `cpuSeconds`, `jobs`, `calls:SERVICE`, and `bucket:BOUND` (calls at most that many seconds long).
+   * `cpuSeconds`, `jobs`, `calls:SERVICE`, and `bucket:BOUND` (calls at most that many seconds
+   * long).
    */
   readonly counters: ReadonlyMap<string, number>;
   /** Counters that their owner keeps over restarts: `accepted`, `done`. */

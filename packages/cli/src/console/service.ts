@@ -8,7 +8,9 @@ import { fleetView } from "./fleet-view.ts";
 import { assetsFolder, loadAssets } from "./static-assets.ts";
 import { type SupervisorClient, supervisorClient } from "./supervisor-client.ts";
 
-/** The console: watches the fleet's maps, reads every process's metrics, and shows them as a page. */
+/**
+ * The console: watches the fleet's maps, reads every process's metrics, and shows them as a page.
+ */
 export const service: Service = defineService({
   name: "console",
   async start(context) {

@@ -2,7 +2,10 @@ import type { SupervisorEvent } from "./event-book.ts";
 import type { SupervisorState } from "./fleet-view.ts";
 import { fetchText } from "./http-fetch.ts";
 
-/** The supervisor's admin API, as the console uses it. All calls throw TENFOLD_CONSOLE_SOURCE_FAILED. */
+/**
+ * The supervisor's admin API, as the console uses it. All calls throw
+ * TENFOLD_CONSOLE_SOURCE_FAILED.
+ */
 export interface SupervisorClient {
   state(signal: AbortSignal): Promise<SupervisorState>;
   /** Events after a sequence; waits for the first of them. */

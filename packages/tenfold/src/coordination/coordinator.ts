@@ -22,11 +22,15 @@ export interface Entry {
  */
 export type SessionState = "active" | "suspended" | "lost" | "closed";
 
-/** A process's presence. Its ephemeral entries live as long as it is renewed, which it is by itself. */
+/**
+ * A process's presence. Its ephemeral entries live as long as it is renewed, which it is by itself.
+ */
 export interface Session {
   readonly id: string;
   readonly state: SessionState;
-  /** Until when (`clock.now()`) the session surely lives, counted from when the renewal was sent. */
+  /**
+   * Until when (`clock.now()`) the session surely lives, counted from when the renewal was sent.
+   */
   readonly validUntil: number;
   /** Aborts when the session is lost or closed. */
   readonly signal: AbortSignal;

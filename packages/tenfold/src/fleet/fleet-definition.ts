@@ -5,7 +5,9 @@ export interface HostDefinition {
   readonly address?: string;
   /** Failure domain; default "local". */
   readonly zone?: string;
-  /** Where the ports of its processes begin; the host uses up to 1,000 from there. Default 18000. */
+  /**
+   * Where the ports of its processes begin; the host uses up to 1,000 from there. Default 18000.
+   */
   readonly portsFrom?: number;
 }
 
@@ -59,7 +61,9 @@ export interface PostgresStore {
   readonly slots: number;
   /** Who may answer reads. A post leaves the pending index once these servers have its row. */
   readonly readFrom: "primary";
-  /** Secret references to connection URLs, such as `env:POSTS_SHARD_0`; absent: servers of our own. */
+  /**
+   * Secret references to connection URLs, such as `env:POSTS_SHARD_0`; absent: servers of our own.
+   */
   readonly urls: readonly string[] | undefined;
 }
 

@@ -85,7 +85,9 @@ export async function checkPorts(
   );
 }
 
-/** Every port of ours in a plan, with what it is for. Those of stores are checked by their servers. */
+/**
+ * Every port of ours in a plan, with what it is for. Those of stores are checked by their servers.
+ */
 export function plannedPorts(plan: FleetPlan): Map<number, string> {
   const ports = new Map([[plan.adminPort, "supervisor"]]);
   for (const { name, port, adminPort } of plan.processes) {

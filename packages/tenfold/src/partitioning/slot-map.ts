@@ -31,8 +31,8 @@ const formatVersion = 1;
 
 /**
  * Checks a placement and makes it fast to ask.
- * @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID with `details.problem` (gap, overlap, shard, count,
- * range, version) and the offending `details.rows`
+ * @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID with `details.problem` (gap, overlap, shard,
+ * count, range, version) and the offending `details.rows`
  */
 export function slotMap(placement: Placement): SlotMap {
   const { version, shards } = placement;

@@ -6,7 +6,8 @@ export const slotLimits: { readonly slotsMax: number } = Object.freeze({ slotsMa
 
 /**
  * The slot of a key: the low bits of its murmur3. A number is hashed as its decimal text, so `42n`
- * and `"42"` share a slot. Doubling the slots moves a key from slot s to s or s + slots, nowhere else.
+ * and `"42"` share a slot. Doubling the slots moves a key from slot s to s or s + slots, nowhere
+ * else.
  *
  * @param slots a power of two, 1 … 16,384; fixed for the life of the data.
  * @throws TENFOLD_OPTION_INVALID

@@ -100,7 +100,9 @@ export class QueueCore {
     this.#counters = table.loadCounters();
   }
 
-  /** One operation. What it refuses it has not begun; an error that it throws asks for roll-back. */
+  /**
+   * One operation. What it refuses it has not begun; an error that it throws asks for roll-back.
+   */
   apply(call: QueueRequest, time: QueueTime): QueueOutcome {
     this.#counters.queueTimeMs += Math.max(0, time.nowMs - (this.#lastNowMs ?? time.nowMs));
     this.#lastNowMs = time.nowMs;

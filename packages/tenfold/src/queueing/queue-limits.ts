@@ -86,7 +86,9 @@ export function checkWhole(name: string, value: unknown, min: number, max: numbe
   throw invalidMessage(`${name} must be a whole number from ${min} to ${max}`, value);
 }
 
-/** @throws TENFOLD_QUEUEING_MESSAGE_INVALID unless it is well-formed text of 1 … `bytesMax` bytes */
+/**
+ * @throws TENFOLD_QUEUEING_MESSAGE_INVALID unless it is well-formed text of 1 … `bytesMax` bytes
+ */
 export function checkName(name: string, value: unknown, bytesMax: number): void {
   if (value === "") throw invalidMessage(`${name} must not be empty`, value);
   checkText(name, value, bytesMax);

@@ -36,8 +36,8 @@ export interface Job {
 }
 
 /**
- * done: the effect is durable everywhere a reader may look. retry: again after `delayMs`. dead: give
- * up. release: not tried; hand it out again at once, and do not count this attempt.
+ * done: the effect is durable everywhere a reader may look. retry: again after `delayMs`. dead:
+ * give up. release: not tried; hand it out again at once, and do not count this attempt.
  */
 export type Settlement =
   | { readonly sequence: bigint; readonly token: bigint; readonly result: "done" }

@@ -12,7 +12,9 @@ export interface TimerOptions {
 
 /** Time as code may see it: durations by `now`, dates by `wallNow`; nothing else is read. */
 export interface Clock {
-  /** Monotonic milliseconds from an arbitrary origin, with fractions. For durations and deadlines. */
+  /**
+   * Monotonic milliseconds from an arbitrary origin, with fractions. For durations and deadlines.
+   */
   now(): number;
   /** Milliseconds since 1970 UTC, whole. For people and for ids; may step in both directions. */
   wallNow(): number;

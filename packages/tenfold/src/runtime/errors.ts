@@ -39,7 +39,9 @@ export function isTenfoldError(error: unknown, code?: ErrorCode): error is Tenfo
   return code === undefined || (error as TenfoldError).code === code;
 }
 
-/** The error that an aborted signal stands for: its reason if that is ours, else `TENFOLD_ABORTED`. */
+/**
+ * The error that an aborted signal stands for: its reason if that is ours, else `TENFOLD_ABORTED`.
+ */
 export function abortError(signal: AbortSignal): TenfoldError {
   if (isTenfoldError(signal.reason)) return signal.reason;
   return new TenfoldError("TENFOLD_ABORTED", "The operation was aborted by its caller.", {

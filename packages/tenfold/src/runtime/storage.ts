@@ -5,7 +5,9 @@ import { dirname, join } from "node:path";
 export interface Storage {
   /** The contents, or undefined when there is no such file. */
   read(name: string): Promise<Uint8Array | undefined>;
-  /** Replaces the file as a whole and returns once it is durable: after a crash old or new is there. */
+  /**
+   * Replaces the file as a whole and returns once it is durable: after a crash old or new is there.
+   */
   write(name: string, contents: Uint8Array | string): Promise<void>;
   /** Removes the file; harmless when there is none. */
   remove(name: string): Promise<void>;

@@ -2,7 +2,9 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { StoredLease } from "./journal.ts";
 import type { StoreEvent } from "./key-store.ts";
 
-/** Who is alive. Deadlines live in memory only: after a restart every lease has its full time again. */
+/**
+ * Who is alive. Deadlines live in memory only: after a restart every lease has its full time again.
+ */
 export interface Leases {
   readonly size: number;
   ids(): readonly bigint[];

@@ -31,7 +31,9 @@ export interface Watcher {
   close(): void;
 }
 
-/** All watches of a node. A slow reader holds no queue of its own: it is served from the history. */
+/**
+ * All watches of a node. A slow reader holds no queue of its own: it is served from the history.
+ */
 export interface WatchHub {
   readonly size: number;
   open(options: WatchOptions, sink: WatchSink): Watcher;

@@ -53,7 +53,9 @@ export async function openConnection(
   }
 }
 
-/** The session once the peer has sent its settings: until then it may be no HTTP/2 server at all. */
+/**
+ * The session once the peer has sent its settings: until then it may be no HTTP/2 server at all.
+ */
 function greeted(
   endpoint: EtcdEndpoint,
   socket: Duplex,

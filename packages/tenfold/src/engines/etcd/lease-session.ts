@@ -13,7 +13,10 @@ import {
 import { decode, encode } from "./protobuf.ts";
 import type { RpcCall } from "./rpc-call.ts";
 
-/** Of the time to live: how often it is renewed, and after how long without an answer it is in doubt. */
+/**
+ * Of the time to live: how often it is renewed, and after how long without an answer it is in
+ * doubt.
+ */
 const renewEveryShare = 1 / 6;
 const suspendAfterShare = 1 / 3;
 /** Clocks of two machines may run apart by 1 %; the holder stops first. */

