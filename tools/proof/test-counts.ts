@@ -23,7 +23,7 @@ export function addCounts(all: readonly TestCounts[]): TestCounts {
   };
 }
 
-/** Not for want of an engine: a fact of the machine, or a case that does not apply to its subject. */
+/** Not for want of an engine: a fact of the machine, or a case that does not fit its subject. */
 const standing = /^(not here: |needs )/;
 
 /**

@@ -36,7 +36,8 @@ export function requestTarget(
   }
   const pairs = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
   if (pairs.length === 0) return path;
-  return `${path}?${new URLSearchParams(pairs.map(([name, value]): [string, string] => [name, String(value)]))}`;
+  const texts = pairs.map(([name, value]): [string, string] => [name, String(value)]);
+  return `${path}?${new URLSearchParams(texts)}`;
 }
 
 /** Headers that the transport makes itself: naming them would frame the request twice. */
