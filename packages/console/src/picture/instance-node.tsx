@@ -18,8 +18,7 @@ export function InstanceNode({ placed, onKill, onShow }: InstanceNodeProps): VNo
   const kill = (): void => onKill(instance.name);
   const show = (): void => onShow(instance.name);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: hovering only shows more; the focusable
-    // parts are inside.
+    // biome-ignore lint/a11y/noStaticElementInteractions: hovering only shows more; the focusable parts are inside.
     <g
       class={`node ${statusKind(instance.status)}`}
       onMouseEnter={show}
