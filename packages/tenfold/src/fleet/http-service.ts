@@ -158,7 +158,7 @@ class HttpCore {
     }
   }
 
-  /** The handler's response, or the rejection when the caller's or our own deadline passes first. */
+  /** The handler's response; rejects when the caller's or our own deadline passes first. */
   async #answer(
     request: IncomingMessage,
     match: RouteMatch<ServiceHandler>,

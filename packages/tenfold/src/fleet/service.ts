@@ -6,7 +6,7 @@ import type { Queue } from "../queueing/queue.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Registry } from "../telemetry/registry.ts";
 
-/** Who this process is; all of it comes from environment variables (see `instance-environment.ts`). */
+/** Who this process is, by its environment variables (see `instance-environment.ts`). */
 export interface Instance {
   readonly fleet: string;
   readonly service: string;
@@ -30,9 +30,12 @@ export interface ServiceContext<Settings = Readonly<Record<string, unknown>>> {
   readonly runtime: Runtime;
   readonly metrics: Registry;
   readonly coordinator: Coordinator;
-  /** The fleet's token, for calls to admin surfaces; undefined when none was given. */
-  readonly token: string | undefined;
-  /** The process's session: its registration and worker numbers hang on it. */
+  /** The fleet's token: what admin surfaces and queue owners ask for. Not to be logged. */
+  readonly token: string;
+  /**
+   * The process's session: its registration and worker numbers hang on it.
+   * @throws TENFOLD_COORDINATION_UNAVAILABLE while there is none
+   */
   session(): Session;
   /** A client of another service of the fleet, balanced over its members. */
   client(service: string, options?: Partial<ServiceClientOptions>): ServiceClient;
@@ -78,11 +81,11 @@ export type ServiceHandler = (
 export type ServiceRoutes = Readonly<Record<string, ServiceHandler>>;
 
 export interface RunningService {
-  /** Served on the instance's port. Left out by a service that listens there itself, or not at all. */
+  /** Served on the instance's port; left out by a service that listens there itself or nowhere. */
   readonly routes?: ServiceRoutes;
   /** The largest request body, in bytes; default `httpServiceDefaults.bodyBytesMax`. */
   readonly bodyBytesMax?: number;
-  /** Why it is not ready to serve, or undefined when it is. Called by `/readyz` and before it registers. */
+  /** Why it is not ready, or undefined when it is. Asked by `/readyz` and before it registers. */
   notReady?(): Promise<string | undefined> | string | undefined;
   /** Called after the last request was answered; the process exits when it resolves. */
   close?(): Promise<void>;
