@@ -92,7 +92,7 @@ export function dependencyViolations(tree: Tree): string[] {
   return found;
 }
 
-/** Inside the library files are named; between packages only exports are. */
+/** Inside the library files are named, or an engine as a whole; between packages exports are. */
 export function specifierViolations(tree: Tree): string[] {
   const found: string[] = [];
   for (const file of tree.sources.values()) {
@@ -108,7 +108,7 @@ export function specifierViolations(tree: Tree): string[] {
       const there = placeOf(target);
       if (there.workspace === library && here.workspace !== library) {
         found.push(`${at}: use the export \`tenfold/${there.exported}\`.`);
-      } else if (there.exported !== here.exported && target.endsWith("/index.ts")) {
+      } else if (there.exported !== here.exported && /\/src\/[\w-]+\/index\.ts$/.test(target)) {
         found.push(`${at}: import the file that declares it, not another room's index.ts.`);
       }
     }
