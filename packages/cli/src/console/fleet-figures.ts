@@ -1,3 +1,4 @@
+import { clientTotals, type GatewayReading, type SavedTotals } from "./client-totals.ts";
 import type { HistoryPoint, Latency, Link, QueueState, Totals } from "./console-state.ts";
 import { counterLedger } from "./counter-ledger.ts";
 import { callsPrefix, type MemberSample } from "./member-sample.ts";
@@ -33,6 +34,7 @@ export interface FleetFigures {
   instance(name: string): InstanceFigures | undefined;
   service(name: string): ServiceFigures;
   totals(): Totals;
+  savedTotals(): SavedTotals;
   queues(): readonly QueueState[];
   /** Measured calls from service to service. */
   links(): readonly Link[];
@@ -55,13 +57,15 @@ export const fleetFiguresDefaults: {
   keepForMs: 600_000,
 });
 
-/** @param gateway the service whose calls are the clients' requests */
-export function fleetFigures(gateway = "gateway"): FleetFigures {
+const gateway = "gateway";
+
+/** @param saved what an earlier process of the console had counted in this run of the fleet */
+export function fleetFigures(saved?: SavedTotals): FleetFigures {
   const ledger = counterLedger(fleetFiguresDefaults.instancesMax);
   const instances = new Map<string, InstanceFigures>();
   const services = new Map<string, RateWindow>();
   const history: HistoryPoint[] = [];
-  const sums = { failed: 0, requests: 0 };
+  const clients = clientTotals(saved);
   let nowMs = 0;
 
   const fresh = (): InstanceFigures[] =>
@@ -86,13 +90,12 @@ export function fleetFigures(gateway = "gateway"): FleetFigures {
       const ofService = services.get(source.service) ?? rateWindow();
       services.set(source.service, ofService);
       const growth = [
-        ledger.read(source.instance, `${source.pid} ${sample.bornSeconds}`, sample.counters),
+        ledger.read(source.instance, incarnation(source, sample), sample.counters),
         // What survives its process must not look new after a restart.
         ledger.read(`${source.instance} durable`, "", sample.durableCounters),
       ];
+      if (source.service === gateway) clients.read(gatewayReading(source, sample));
       for (const { initial, grown } of growth) {
-        sums.failed += grown.get("failed") ?? 0;
-        if (source.service === gateway) sums.requests += grown.get("requests") ?? 0;
         if (initial) continue;
         window.add(grown);
         ofService.add(grown);
@@ -113,15 +116,32 @@ export function fleetFigures(gateway = "gateway"): FleetFigures {
       const audits = fresh().flatMap(({ sample }) => sample.audit ?? []);
       const audit = audits.length === 0 ? undefined : audits;
       return {
-        ...sums,
+        requests: clients.requests,
+        failed: clients.failed,
         ...latency,
         perSecond,
         lost: audit?.reduce((sum, { missing }) => sum + missing, 0),
         audited: audit?.reduce((sum, { checked }) => sum + checked, 0),
       };
     },
+    savedTotals: () => clients.save(),
     queues: () => [...instances.values()].flatMap(queueState),
     links: () => [...services].flatMap(([from, window]) => linksOf(from, window)),
+  };
+}
+
+/** A pid may come again; pid and time of birth do not. */
+function incarnation({ pid }: SampleSource, { bornSeconds }: MemberSample): string {
+  return `${pid} ${bornSeconds}`;
+}
+
+function gatewayReading(source: SampleSource, sample: MemberSample): GatewayReading {
+  const { counters } = sample;
+  return {
+    instance: source.instance,
+    incarnation: incarnation(source, sample),
+    requests: counters.get("requests") ?? 0,
+    failed: counters.get("failed") ?? 0,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { SavedTotals } from "./client-totals.ts";
 import type {
   ConsoleState,
   Link,
@@ -19,7 +20,8 @@ export interface SupervisorState {
   readonly fleet: string;
   readonly host: string;
   readonly instances: readonly SupervisedInstance[];
-  readonly startedAtMs?: number;
+  /** Of the supervisor: another one is another run of the fleet. */
+  readonly pid?: number;
 }
 
 /**
@@ -56,8 +58,14 @@ interface Source {
   problem: string | undefined;
 }
 
-export function fleetView(fleet: string, host: string, wiring: Wiring = {}): FleetView {
-  const figures = fleetFigures();
+/** @param saved what an earlier process of the console had counted in this run of the fleet */
+export function fleetView(
+  fleet: string,
+  host: string,
+  wiring: Wiring = {},
+  saved?: SavedTotals,
+): FleetView {
+  const figures = fleetFigures(saved);
   const book = eventBook();
   const supervisor: Source = { answeredMs: undefined, problem: "has not answered yet" };
   const coordinator: Source = { answeredMs: undefined, problem: "has not answered yet" };
@@ -79,7 +87,7 @@ export function fleetView(fleet: string, host: string, wiring: Wiring = {}): Fle
       supervised = state;
       answered(supervisor, nowMs);
       const starts = state.instances.flatMap(({ startedAtMs }) => startedAtMs ?? []);
-      firstStartMs = state.startedAtMs ?? Math.min(firstStartMs, ...starts);
+      firstStartMs = Math.min(firstStartMs, ...starts);
     },
     supervisorFailed(problem) {
       supervisor.problem = problem;

@@ -1,12 +1,13 @@
 import { defineService, type Service } from "tenfold/fleet";
-import { TenfoldError } from "tenfold/runtime";
+import { fileStorage, TenfoldError } from "tenfold/runtime";
 
 import { createCollector } from "./collector.ts";
 import { createConsoleServer } from "./console-server.ts";
 import { readConsoleSettings } from "./console-settings.ts";
-import { fleetView } from "./fleet-view.ts";
+import { fleetView, type SupervisorState } from "./fleet-view.ts";
 import { assetsFolder, loadAssets } from "./static-assets.ts";
 import { type SupervisorClient, supervisorClient } from "./supervisor-client.ts";
+import { totalsFile } from "./totals-file.ts";
 
 /**
  * The console: watches the fleet's maps, reads every process's metrics, and shows them as a page.
@@ -21,9 +22,11 @@ export const service: Service = defineService({
     const { fleet, host, address, port } = instance;
     const { clock, log } = runtime;
     const settings = readConsoleSettings(context.settings);
-    const view = fleetView(fleet, host, settings.uses);
     const supervisor =
       settings.supervisor === undefined ? undefined : supervisorClient(settings.supervisor, token);
+    const totals = totalsFile(fileStorage(instance.dataFolder), log);
+    const run = await supervisor?.state(context.stopping).catch(() => undefined);
+    const view = fleetView(fleet, host, settings.uses, await totals.read(run && runOf(run)));
     const server = await createConsoleServer({
       listen: { host: address, port },
       token,
@@ -35,7 +38,11 @@ export const service: Service = defineService({
       },
       log,
     });
-    const onRound = () => server.push();
+    const onRound = () => {
+      server.push();
+      const { supervised, figures } = view;
+      if (supervised) totals.save(runOf(supervised), figures.savedTotals(), clock.now());
+    };
     const collector = createCollector({
       fleet,
       view,
@@ -53,6 +60,11 @@ export const service: Service = defineService({
     };
   },
 });
+
+/** A supervisor that was started again is another run, which begins to count at zero. */
+function runOf({ pid }: SupervisorState): string {
+  return String(pid);
+}
 
 function needed(supervisor: SupervisorClient | undefined): SupervisorClient {
   if (supervisor !== undefined) return supervisor;
