@@ -6,12 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 
 import type { Queue, QueueStats } from "../../queueing/queue.ts";
 import { decodeQueueError } from "../../queueing/queue-protocol.ts";
 import { type RemoteCall, remoteQueue } from "../../queueing/remote-queue.ts";
 import { seededRandom } from "../../runtime/random.ts";
+
+/** Generous, for a machine that has much else to do; a sound run takes a few seconds. */
+const patienceMs = 60_000;
+vi.setConfig({ testTimeout: 2 * patienceMs });
 
 const folder = mkdtempSync(join(tmpdir(), "tenfold-queue-crash-"));
 const source = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
@@ -180,7 +184,7 @@ async function storm(engine: Engine, kills: number): Promise<StormResult> {
     const { ready, leased, delayed } = await queue.stats();
     return ready + leased + delayed === 0;
   };
-  await expect.poll(drained, { timeout: 30_000, interval: 50 }).toBe(true);
+  await expect.poll(drained, { timeout: patienceMs, interval: 50 }).toBe(true);
   const stats = await queue.stats();
   for (const name of [...children.keys()]) await kill(name);
   const effects = readFileSync(effectsFile, "utf8").trim().split("\n");
