@@ -31,6 +31,8 @@ const table = {
   leaseTtlTooLarge: [grpcStatus.outOfRange, "too large lease TTL"],
   tooManyRequests: [grpcStatus.resourceExhausted, "too many requests"],
   invalidAuthToken: [grpcStatus.unauthenticated, "invalid auth token"],
+  authNotEnabled: [grpcStatus.failedPrecondition, "authentication is not enabled"],
+  authFailed: [grpcStatus.invalidArgument, "authentication failed, invalid user ID or password"],
   stopped: [grpcStatus.unavailable, "server stopped"],
 } as const;
 

@@ -68,10 +68,10 @@ export async function createCoordinatorNode(
     revision,
     raftTerm: state.generation,
   });
+  const { admit, authenticate } = admission(options.token, options.listen.host);
   const services = coordinatorServices({
-    ...{ store, leases, writes, limits, random, hub, header, clock },
+    ...{ store, leases, writes, limits, random, hub, header, clock, authenticate },
   });
-  const admit = admission(options.token, options.listen.host);
   const { listen } = options;
   const server = await createGrpcServer({ listen, services, admit, limits, clock, log }).catch(
     (error: unknown) => {

@@ -1,5 +1,7 @@
 import type { Random } from "../../runtime/random.ts";
 import {
+  authenticateRequest,
+  authenticateResponse,
   deleteRangeRequest,
   deleteRangeResponse,
   leaseGrantRequest,
@@ -39,6 +41,8 @@ export interface ServiceParts extends WatchServiceParts {
   readonly writes: WriteQueue;
   readonly limits: CoordinatorNodeLimits;
   readonly random: Random;
+  /** The token for the password. @throws GrpcError */
+  readonly authenticate: (password: string) => string;
 }
 
 /** etcd's own bound on a lease's time, in seconds. */
@@ -48,7 +52,19 @@ const leaseTtlSecondsMax = 9_000_000_000n;
 export function coordinatorServices(parts: ServiceParts): GrpcServices {
   const header = () => parts.header(parts.store.revision);
   return {
-    unary: { ...kvCalls(parts), ...leaseCalls(parts) },
+    unary: {
+      ...kvCalls(parts),
+      ...leaseCalls(parts),
+      [methods.authenticate]: call(
+        authenticateRequest,
+        authenticateResponse,
+        parts.header,
+        async ({ password }) => {
+          const result = { token: parts.authenticate(password) };
+          return { result, revision: parts.store.revision };
+        },
+      ),
+    },
     streams: {
       [methods.watch]: watchService(parts),
       [methods.leaseKeepAlive]: (call) => ({

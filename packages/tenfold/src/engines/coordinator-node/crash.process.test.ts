@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+
+import type { Coordinator } from "../../coordination/coordinator.ts";
+import { systemRuntime } from "../../runtime/runtime.ts";
+import { startNode } from "../../testing/server-process.fixture.ts";
+import { connectEtcd } from "../etcd/client.ts";
+
+const rounds = 8;
+const writers = 12;
+
+interface Acknowledged {
+  readonly value: number;
+  readonly revision: bigint;
+}
+
+test("SIGKILL at any moment loses no acknowledged write and repeats no revision", async () => {
+  const server = await startNode();
+  const client = connectEtcd({ endpoints: `http://127.0.0.1:${server.address.port}` });
+  const acknowledged = new Map<string, Acknowledged>();
+  const revisions = new Set<bigint>();
+  const stop = new AbortController();
+  const writing = Array.from({ length: writers }, (_, i) =>
+    writeUntil(stop.signal, client, `/w/${i}`, (key, one) => {
+      expect(revisions.has(one.revision), "a revision came twice").toBe(false);
+      revisions.add(one.revision);
+      acknowledged.set(key, one);
+    }),
+  );
+  let lost = 0;
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const before = revisions.size;
+      await until(() => revisions.size > before + 50);
+      await systemRuntime.clock.sleep(systemRuntime.random.below(40));
+      await server.kill();
+      const known = new Map(acknowledged);
+      await server.restart();
+      const { entries } = await client.list("/w/", { timeoutMs: 10_000 });
+      const stored = new Map(entries.map((entry) => [entry.key, entry]));
+      for (const [key, { value, revision }] of known) {
+        const entry = stored.get(key);
+        if (entry === undefined || Number(entry.value) < value || entry.revision < revision) lost++;
+      }
+    }
+  } finally {
+    stop.abort();
+    await Promise.all(writing);
+    await client.close();
+    await server.close();
+  }
+  expect(lost).toBe(0);
+  expect(revisions.size).toBeGreaterThan(rounds * 50);
+});
+
+/** Counts up under one key, never back, and reports what the server has acknowledged. */
+async function writeUntil(
+  signal: AbortSignal,
+  client: Coordinator,
+  key: string,
+  report: (key: string, acknowledged: Acknowledged) => void,
+): Promise<void> {
+  for (let value = 1; !signal.aborted; value++) {
+    const result = await client
+      .transact({ change: [{ put: key, value: String(value) }] }, { timeoutMs: 500 })
+      .catch(() => undefined);
+    if (result?.outcome === "applied") report(key, { value, revision: result.revision });
+  }
+}
+
+async function until(check: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!check()) {
+    expect(performance.now(), "the server does not come back").toBeLessThan(deadline);
+    await systemRuntime.clock.sleep(5);
+  }
+}
