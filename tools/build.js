@@ -2,17 +2,25 @@
 // 20.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
-/** In order: what a project imports is built before it. `output` is removed before each build. */
+/** In order: what a project imports is built before it. */
 const projects = [
   { folder: "packages/tenfold", output: "dist", tool: "tsc" },
   { folder: "packages/cli", output: "dist", tool: "tsc", after: "packages/tenfold" },
   { folder: "apps/posts", output: "dist", tool: "tsc", after: "packages/tenfold" },
   { folder: "packages/console", output: "../cli/assets", tool: "vite" },
 ];
-const ignored = new Set(["node_modules", "dist", "assets", "coverage", ".tenfold"]);
+const ignored = new Set(["node_modules", "dist", "dist.new", "coverage", ".tenfold"]);
 
 /** @param {{ root: string, node: string }} options */
 export async function build({ root, node }) {
@@ -24,9 +32,13 @@ export async function build({ root, node }) {
     const fresh = existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
     if (fresh && !done.has(after)) continue;
     const began = Date.now();
-    rmSync(join(path, output), { recursive: true, force: true });
-    await run(node, root, tool, path);
-    writeFileSync(stamp, wanted);
+    // Built aside and swapped, so that a fleet that runs from here finds whole modules at any time.
+    const target = join(path, output);
+    rmSync(`${target}.new`, { recursive: true, force: true });
+    await run(node, root, tool, path, `${target}.new`);
+    writeFileSync(join(`${target}.new`, ".stamp"), wanted);
+    rmSync(target, { recursive: true, force: true });
+    renameSync(`${target}.new`, target);
     done.add(folder);
     console.log(`Built ${folder} in ${((Date.now() - began) / 1000).toFixed(1)} s.`);
   }
@@ -54,10 +66,24 @@ function byName(a, b) {
   return a.name < b.name ? -1 : 1;
 }
 
-function run(node, root, tool, path) {
+function run(node, root, tool, path, target) {
   const programs = {
-    tsc: [join(root, "node_modules/typescript/bin/tsc"), "-p", join(path, "tsconfig.build.json")],
-    vite: [join(root, "node_modules/vite/bin/vite.js"), "build", path, "--logLevel", "error"],
+    tsc: [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "-p",
+      join(path, "tsconfig.build.json"),
+      "--outDir",
+      target,
+    ],
+    vite: [
+      join(root, "node_modules/vite/bin/vite.js"),
+      "build",
+      path,
+      "--outDir",
+      target,
+      "--logLevel",
+      "error",
+    ],
   };
   return new Promise((resolve, reject) => {
     const child = spawn(node, programs[tool], { cwd: root, stdio: "inherit" });
