@@ -1,8 +1,12 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 
 const folder = import.meta.dirname;
+const out = mkdtempSync(join(tmpdir(), "tenfold-lab-"));
+afterAll(() => rmSync(out, { recursive: true, force: true }));
 
 function lab(...args: readonly string[]): { status: number | null; stdout: string } {
   return spawnSync(
@@ -12,6 +16,8 @@ function lab(...args: readonly string[]): { status: number | null; stdout: strin
       join(folder, "run.ts"),
       "--folder",
       join(folder, "support/canary"),
+      "--out",
+      out,
       ...args,
     ],
     { encoding: "utf8" },

@@ -18,6 +18,7 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     folder: { type: "string", default: import.meta.dirname },
+    out: { type: "string", default: join(import.meta.dirname, "out") },
   },
 });
 
@@ -60,7 +61,7 @@ function list(): void {
 }
 
 async function runAll(all: readonly Experiment[]): Promise<void> {
-  const outFolder = join(import.meta.dirname, "out");
+  const outFolder = resolve(values.out);
   mkdirSync(outFolder, { recursive: true });
   const stop = new AbortController();
   const onSignal = (): void => {

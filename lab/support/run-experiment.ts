@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 import type { Experiment, Figure, Lab } from "./experiment.ts";
 import { formatNumber, goalHolds, goalText } from "./goal.ts";
@@ -49,7 +49,7 @@ export async function runExperiment(
       const name = `${id.toLowerCase()}-${plot.name}.svg`;
       writeFileSync(join(outFolder, name), drawPlot(plot));
       plots.push(name);
-      say(`  plot lab/out/${name}`);
+      say(`  plot ${relative(process.cwd(), join(outFolder, name))}`);
     },
     atEnd: (undo) => void undos.unshift(undo),
   };
