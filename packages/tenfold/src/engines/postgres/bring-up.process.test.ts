@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { createLocalStore, type LocalStore } from "./local-store.ts";
 import type { PostgresServer } from "./server.ts";
 import { startServer } from "./start-server.ts";
 
+const soon = { timeout: 15_000 };
 const titles: string[] = [];
 let folder: string;
 let store: LocalStore;
@@ -27,6 +28,11 @@ const open = (): Promise<LocalStore> =>
     onStep: ({ title }) => titles.push(title),
   });
 
+const reopen = async (): Promise<void> => {
+  store = await open();
+  [primary, second, third] = store.shards[0] as [PostgresServer, PostgresServer, PostgresServer];
+};
+
 const sql = <T>(server: PostgresServer, work: (client: PgClient) => Promise<T>): Promise<T> =>
   withClient(store.engine.pg, server.superuser(), work);
 
@@ -38,14 +44,13 @@ const count = (server: PostgresServer): Promise<number> =>
 
 const kill = async (server: PostgresServer): Promise<void> => {
   process.kill(store.process(server).pid as number, "SIGKILL");
-  await expect.poll(() => store.process(server).failure()).toBeDefined();
+  await expect.poll(() => store.process(server).failure(), soon).toBeDefined();
 };
 
 beforeAll(async () => {
   // A path that needs quoting in every file and connection string that it stands in.
   folder = await mkdtemp(join(tmpdir(), "tenfold o'pg \\ -"));
-  store = await open();
-  [primary, second, third] = store.shards[0] as [PostgresServer, PostgresServer, PostgresServer];
+  await reopen();
   await sql(primary, (client) => client.query("create table rows (n int primary key)"));
 });
 
@@ -79,8 +84,8 @@ test("the steps say what was done, and the second standby was copied from the fi
 
 test("a row is seen on both standbys, which take no writes", async () => {
   await sql(primary, (client) => client.query("insert into rows values (1)"));
-  await expect.poll(() => count(second)).toBe(1);
-  await expect.poll(() => count(third)).toBe(1);
+  await expect.poll(() => count(second), soon).toBe(1);
+  await expect.poll(() => count(third), soon).toBe(1);
   const write = sql(second, (client) => client.query("insert into rows values (2)"));
   await expect(write).rejects.toMatchObject({ code: "TENFOLD_POSTGRES_UNAVAILABLE" });
 });
@@ -93,15 +98,15 @@ test("a killed primary comes back with every acknowledged row, its standbys afte
       acknowledged += 1;
     }
   }).catch((error: unknown) => error);
-  await expect.poll(() => acknowledged).toBeGreaterThan(50);
+  await expect.poll(() => acknowledged, soon).toBeGreaterThan(50);
   await kill(primary);
   expect(await writing).toMatchObject({ code: "TENFOLD_POSTGRES_UNAVAILABLE", retryable: true });
   await store.restart(primary);
   const kept = await count(primary);
   // The one row in flight may have been committed without an answer.
   expect([acknowledged, acknowledged + 1]).toContain(kept);
-  await expect.poll(() => count(second), { timeout: 10_000 }).toBe(kept);
-  await expect.poll(() => count(third), { timeout: 10_000 }).toBe(kept);
+  await expect.poll(() => count(second), soon).toBe(kept);
+  await expect.poll(() => count(third), soon).toBe(kept);
 });
 
 test("a postmaster.pid that names a living stranger does not stop a restart", async () => {
@@ -113,7 +118,7 @@ test("a postmaster.pid that names a living stranger does not stop a restart", as
   await writeFile(file, [stranger.pid, ...lines].join("\n"));
   const refused = startServer(third);
   await expect
-    .poll(() => refused.failure(), { timeout: 5_000 })
+    .poll(() => refused.failure(), soon)
     .toMatchObject({
       code: "TENFOLD_POSTGRES_FOLDER_IN_USE",
     });
@@ -151,18 +156,39 @@ test("who may come in", async () => {
   expect((await stat(join(folder, "credentials.json"))).mode & 0o777).toBe(0o600);
 });
 
-test("a later start finds the data, removes half a copy and seeds again what fell behind", async () => {
+test("a standby that fell too far behind is copied anew", async () => {
+  await store.process(third).close();
+  await sql(primary, async (client) => {
+    await client.query("alter system set max_slot_wal_keep_size = '16MB'");
+    await client.query("select pg_reload_conf()");
+    for (let segment = 0; segment < 6; segment++) {
+      await client.query("select pg_switch_wal(), txid_current()");
+    }
+    await client.query("checkpoint");
+    await client.query("alter system reset max_slot_wal_keep_size");
+    const { rows } = await client.query(
+      "select slot_name from pg_replication_slots where wal_status = 'lost'",
+    );
+    expect(rows).toEqual([{ slot_name: "pg_posts_0_3" }]);
+  });
+  const marker = join(third.spec.folder, "data", "of-the-old-copy");
+  await writeFile(marker, "");
+  await store.close();
+  await reopen();
+  expect(await count(third)).toBe(await count(primary));
+  await expect(stat(marker)).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("a later start finds the data, and begins half a copy over", async () => {
   const kept = await count(primary);
   await store.close();
   await rm(join(second.spec.folder, "data"), { recursive: true });
   await mkdir(join(second.spec.folder, "data.partial"));
-  await writeFile(join(second.spec.folder, "data.partial", "PG_VERSION"), "half");
-  store = await open();
-  [primary, second, third] = store.shards[0] as [PostgresServer, PostgresServer, PostgresServer];
+  await writeFile(join(second.spec.folder, "data.partial", "half-a-copy"), "");
+  await reopen();
   expect(await Promise.all([primary, second, third].map(count))).toEqual([kept, kept, kept]);
-  await expect(stat(join(second.spec.folder, "data.partial"))).rejects.toMatchObject({
-    code: "ENOENT",
-  });
+  expect(await readdir(second.spec.folder)).toEqual(["data", "replication.pgpass"]);
+  expect(await readdir(join(second.spec.folder, "data"))).not.toContain("half-a-copy");
 });
 
 test("a primary whose folder is gone is not replaced by an empty one", async () => {
@@ -181,7 +207,7 @@ test("data of another major version is refused by code", async () => {
   });
   const server = startServer(third);
   await expect
-    .poll(() => server.failure(), { timeout: 5_000 })
+    .poll(() => server.failure(), soon)
     .toMatchObject({
       code: "TENFOLD_POSTGRES_VERSION_MISMATCH",
     });

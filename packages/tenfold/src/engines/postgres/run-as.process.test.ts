@@ -18,8 +18,8 @@ const isRoot = process.getuid?.() === 0;
 const module = new URL("./local-store.ts", import.meta.url).href;
 const script = `
   import { createLocalStore } from ${JSON.stringify(module)};
-  const [folder] = process.argv.slice(1);
-  const options = { store: "t", shards: 1, standbys: 1, folder, resolveFrom: ${JSON.stringify(import.meta.url)} };
+  const [folder, standbys] = process.argv.slice(1);
+  const options = { store: "t", shards: 1, standbys: Number(standbys), folder, resolveFrom: ${JSON.stringify(import.meta.url)} };
   try {
     const store = await createLocalStore(options);
     const pids = store.shards[0].map((server) => store.process(server).pid);
@@ -31,6 +31,7 @@ const script = `
 
 let base: string;
 let child: ChildProcess | undefined;
+let servers: readonly number[] = [];
 
 beforeEach(async () => {
   base = await realpath(await mkdtemp(join(tmpdir(), "tenfold-run-as-")));
@@ -41,16 +42,26 @@ beforeEach(async () => {
 
 afterEach(async () => {
   child?.kill("SIGKILL");
+  // Should they outlive their parent, the test has failed, but nothing is left running.
+  for (const pid of servers.filter(isAlive)) process.kill(pid, "SIGKILL");
+  servers = [];
   await rm(base, { recursive: true, force: true });
 });
 
 /** A program of its own that brings a shard up and says how; only `tools` are on its PATH. */
-async function bringUp(user: number, tools: readonly string[]): Promise<Report> {
+async function bringUp(user: number, tools: readonly string[], standbys = 0): Promise<Report> {
   for (const tool of tools) await symlink(`/usr/bin/${tool}`, join(base, "bin", tool));
   const identity = user === 0 ? {} : { uid: user, gid: user };
   child = spawn(
     process.execPath,
-    ["--conditions=tenfold:source", "--input-type=module", "-e", script, join(base, "store")],
+    [
+      "--conditions=tenfold:source",
+      "--input-type=module",
+      "-e",
+      script,
+      join(base, "store"),
+      String(standbys),
+    ],
     {
       ...identity,
       cwd: "/",
@@ -60,40 +71,46 @@ async function bringUp(user: number, tools: readonly string[]): Promise<Report> 
   );
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const [line] = (await once(lines, "line")) as [string];
-  return JSON.parse(line) as Report;
+  const report = JSON.parse(line) as Report;
+  servers = report.pids ?? [];
+  return report;
 }
 
-async function expectDeathWithParent(pids: readonly number[] = []): Promise<void> {
-  expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toHaveLength(2);
+/** A zombie is dead, but the machine's first process may take its time to bury it. */
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}/exe`);
+}
+
+async function expectDeathWithParent(): Promise<void> {
+  expect(servers.length).toBeGreaterThan(0);
+  expect(servers.filter(isAlive)).toEqual(servers);
   child?.kill("SIGKILL");
-  // A zombie is dead, but the machine's first process may take its time to bury it.
-  const alive = (): readonly number[] => pids.filter((pid) => existsSync(`/proc/${pid}/exe`));
-  await expect.poll(alive, { timeout: 5_000 }).toEqual([]);
+  await expect.poll(() => servers.filter(isAlive), { timeout: 10_000 }).toEqual([]);
 }
 
 describe.runIf(process.platform === "linux")("how a server is run", () => {
   test("as an ordinary user: directly, and it dies with its parent", async () => {
     if (isRoot) await chown(join(base, "store"), nobody, nobody);
     const user = isRoot ? nobody : 0;
-    const { way, pids, error } = await bringUp(user, ["setpriv"]);
+    const { way, error } = await bringUp(user, ["setpriv"], 1);
     expect(error).toBeUndefined();
     expect(way).toBe("direct");
-    await expectDeathWithParent(pids);
+    await expectDeathWithParent();
   });
 
   // The ways below exist for root only.
   test.runIf(isRoot)("as root: in a user namespace, and it dies with its parent", async () => {
-    const { way, pids, error } = await bringUp(0, ["unshare", "setpriv"]);
+    const { way, error } = await bringUp(0, ["unshare", "setpriv"]);
     expect(error).toBeUndefined();
     expect(way).toBe("user-namespace");
-    await expectDeathWithParent(pids);
+    await expectDeathWithParent();
   });
 
   test.runIf(isRoot)("as root without user namespaces: as the user nobody", async () => {
-    const { way, pids, error } = await bringUp(0, ["setpriv"]);
+    const { way, error } = await bringUp(0, ["setpriv"]);
     expect(error).toBeUndefined();
     expect(way).toBe("other-user");
-    await expectDeathWithParent(pids);
+    await expectDeathWithParent();
   });
 
   test.runIf(isRoot)(

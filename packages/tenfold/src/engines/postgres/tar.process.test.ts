@@ -58,7 +58,8 @@ test("whatever the contents, and wherever the stream is cut, the files come out 
 test("a stream that ends early, is damaged or points outside is refused by code", async () => {
   const whole = await archive(new Map([["a.x", new Uint8Array(2_000)]]));
   const damaged = Uint8Array.from(whole);
-  damaged[0]! ^= 1;
+  // A byte of the time stamp: nothing but the checksum can tell.
+  damaged[140]! ^= 1;
   const outside = Buffer.from(whole);
   rename(outside, "../../escape");
   for (const bytes of [whole.subarray(0, 2_100), damaged, outside]) {
