@@ -12,7 +12,7 @@ import { methods } from "../etcd/messages.ts";
 import { type CoordinatorNode, createCoordinatorNode } from "./node.ts";
 
 const token = "secret";
-const limits = { keysMax: 5, leasesMax: 2, watchersMax: 1, valueBytesMax: 1_000 };
+const limits = { keysMax: 5, leasesMax: 2, valueBytesMax: 1_000 };
 
 let dataFolder: string;
 let node: CoordinatorNode;

@@ -1,5 +1,5 @@
 import { backOff } from "../../coordination/back-off.ts";
-import { TenfoldError } from "../../runtime/errors.ts";
+import { errorText, TenfoldError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { EtcdEndpoint } from "./endpoints.ts";
 import { grpcStatus } from "./grpc-frame.ts";
@@ -76,7 +76,7 @@ export function createChannel(
           const metadata = await access.metadata(leftMs);
           const { path } = method;
           const call = { path, metadata, request: bytes, timeoutMs: leftMs, signal };
-          return decode(method.response, await attempt(clock, peers, call));
+          return read(method.response, await attempt(clock, peers, call));
         } catch (error) {
           const isSafe = isUnavailable(error) && (idempotent || !error.mayHaveApplied);
           const waitMs = wait.next();
@@ -107,6 +107,14 @@ export function createChannel(
       peers.close();
     },
   };
+}
+
+function read<Response extends Fields>(fields: Response, answer: Uint8Array): Decoded<Response> {
+  try {
+    return decode(fields, answer);
+  } catch (error) {
+    throw new RpcError(grpcStatus.internal, `unreadable answer: ${errorText(error)}`, true);
+  }
 }
 
 interface Attempt {

@@ -125,7 +125,7 @@ function connectionOver(
   session.once("close", () => cut("closed"));
   // The server takes no new calls here; open streams move over with the next connection.
   session.once("goaway", () => cut("the server is going away"));
-  // A connection alone keeps no process alive; calls that wait for an answer do, by their timers.
+  // A connection alone keeps no process alive; an open call does.
   session.unref();
 
   return {
@@ -144,7 +144,11 @@ function connectionOver(
       };
       const stream = session.request(headers, { endStream: false });
       streams.add(stream);
-      stream.once("close", () => streams.delete(stream));
+      session.ref();
+      stream.once("close", () => {
+        streams.delete(stream);
+        if (streams.size === 0 && usable) session.unref();
+      });
       return openCall(stream, receiver);
     },
     probe,

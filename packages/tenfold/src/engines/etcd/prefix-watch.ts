@@ -6,7 +6,7 @@ import {
   type WatchBuffer,
   watchBuffer,
 } from "../../coordination/watch-buffer.ts";
-import { errorText } from "../../runtime/errors.ts";
+import { errorText, isTenfoldError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Channel } from "./channel.ts";
 import { entryOf, keyOf, prefixRange } from "./entries.ts";
@@ -19,6 +19,7 @@ import {
   watchResponse,
 } from "./messages.ts";
 import { decode, encode } from "./protobuf.ts";
+import { isUnavailable } from "./rpc-error.ts";
 
 export interface PrefixWatchParts {
   readonly channel: Channel;
@@ -80,11 +81,15 @@ async function feed(
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof GapError) hasGap = true;
-      log.debug("a watch was interrupted", { prefix, error: errorText(error) });
+      const isOutage = error instanceof GapError || isUnavailable(error);
+      const level = isOutage || isTenfoldError(error, unavailable) ? "debug" : "warn";
+      log[level]("a watch was interrupted", { prefix, error: errorText(error) });
     }
     await clock.sleep(wait.next(), { signal }).catch(() => {});
   }
 }
+
+const unavailable = "TENFOLD_COORDINATION_UNAVAILABLE";
 
 /** The server cannot continue from where the buffer stands. */
 class GapError extends Error {}

@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+
+import type { Session } from "../../coordination/coordinator.ts";
+import { seededRandom } from "../../runtime/random.ts";
+import { systemRuntime } from "../../runtime/runtime.ts";
+import { type VirtualClock, virtualClock } from "../../simulation/virtual-clock.ts";
+import type { Channel } from "./channel.ts";
+import { leaseSession } from "./lease-session.ts";
+import { leaseKeepAliveResponse } from "./messages.ts";
+import { encode } from "./protobuf.ts";
+import type { RpcReceiver } from "./rpc-call.ts";
+
+const ttlMs = 6_000;
+
+interface Server {
+  /** How renewals are answered: after so many ms, or never. */
+  answerMs: number;
+  ttl: bigint;
+  revoked: number;
+  probes: number;
+  breakStream(): void;
+}
+
+function setUp(): { clock: VirtualClock; server: Server; session: Session } {
+  const clock = virtualClock();
+  let receiver: RpcReceiver | undefined;
+  const server: Server = {
+    answerMs: 10,
+    ttl: 6n,
+    revoked: 0,
+    probes: 0,
+    breakStream: () => receiver?.end(),
+  };
+  const channel = {
+    async stream(_path: string, to: RpcReceiver) {
+      receiver = to;
+      const answer = (): void => to.message(encode(leaseKeepAliveResponse, { ttl: server.ttl }));
+      return {
+        send: () => void (server.answerMs < 1e9 && clock.setTimer(server.answerMs, answer)),
+        finish() {},
+        cancel() {},
+      };
+    },
+    async unary() {
+      server.revoked++;
+    },
+    probe: () => void server.probes++,
+  } as unknown as Channel;
+  const runtime = { ...systemRuntime, clock, random: seededRandom("lease") };
+  const lease = { id: 7n, ttlMs, grantedAt: clock.now() };
+  return { clock, server, session: leaseSession(channel, runtime, lease) };
+}
+
+test("it is valid from when the acknowledged renewal was sent, not from its answer", async () => {
+  const { clock, server, session } = setUp();
+  server.answerMs = 900;
+  await clock.advance(60_000);
+  expect(session.state).toBe("active");
+  // A renewal is sent every second; the last acknowledged one was sent at 59 s at the latest.
+  expect(session.validUntil).toBeLessThanOrEqual(59_000 + ttlMs * 0.99);
+  expect(session.validUntil).toBeGreaterThan(57_000 + ttlMs * 0.99);
+});
+
+test("suspended after a third of its time in silence, lost before the whole, for good", async () => {
+  const { clock, server, session } = setUp();
+  await clock.advance(3_000);
+  server.answerMs = Number.POSITIVE_INFINITY;
+  await clock.advance(2_500);
+  expect(session.state).toBe("suspended");
+  expect(server.probes).toBeGreaterThan(0);
+  session.assertValid();
+  const until = session.validUntil;
+  await clock.advance(until - clock.now());
+  expect(session.signal.aborted).toBe(true);
+  expect(() => session.assertValid()).toThrow(
+    expect.objectContaining({ code: "TENFOLD_COORDINATION_SESSION_LOST" }),
+  );
+  server.answerMs = 0;
+  await clock.advance(10_000);
+  expect(session.state).toBe("lost");
+});
+
+test("suspended and answered in time, it is active again", async () => {
+  const { clock, server, session } = setUp();
+  server.answerMs = Number.POSITIVE_INFINITY;
+  await clock.advance(4_000);
+  expect(session.state).toBe("suspended");
+  server.answerMs = 10;
+  server.breakStream();
+  await clock.advance(200);
+  expect(session.state).toBe("active");
+});
+
+test("a blocked event loop cannot make it believe: the comparison needs no timer", () => {
+  const { clock, session } = setUp();
+  let now = 0;
+  clock.now = () => now;
+  now = ttlMs;
+  expect(session.signal.aborted).toBe(false);
+  expect(() => session.assertValid()).toThrow();
+  expect(session.state).toBe("lost");
+});
+
+test("a server that no longer knows the lease ends it at once", async () => {
+  const { clock, server, session } = setUp();
+  server.ttl = 0n;
+  await clock.advance(1_100);
+  expect(session.state).toBe("lost");
+  await session.close();
+  expect(server.revoked).toBe(0);
+});
+
+test("closing revokes once and stops renewing", async () => {
+  const { clock, server, session } = setUp();
+  await Promise.all([session.close(), session.close()]);
+  expect(session.state).toBe("closed");
+  await clock.run(60_000);
+  expect(server.revoked).toBe(1);
+  expect(clock.pending).toBe(0);
+});
