@@ -50,7 +50,7 @@ export function createAudit(options: AuditOptions): { close(): Promise<void> } {
       if (found.has(BigInt(row.sort))) missing.delete(row.sequence);
       else if (missing.size < missingMax) missing.set(row.sequence, row);
     }
-    after = fresh.at(-1)?.sequence ?? after;
+    after = fresh.at(-1)?.completion ?? after;
     checked.add(fresh.length);
     const now = clock.wallNow();
     const lost = [...missing.values()].filter(({ doneAtMs }) => now - doneAtMs > secondLookMs);

@@ -7,6 +7,8 @@ import { decodePost } from "../post.ts";
 
 /** A batch takes milliseconds; a worker that died holds its posts no longer than this. */
 const leaseMs = 5_000;
+/** A shard that was away is tried again this soon after it is back. */
+const retryCapMs = 2_000;
 
 /**
  * Takes posts from the queue and writes them to their shard. A post may be handed out twice; its
@@ -24,6 +26,7 @@ export const service = defineService({
         await store.insertMany(jobs.map((job) => decodePost(job.body)));
       },
       leaseMs,
+      retry: { capMs: retryCapMs },
       runtime: context.runtime,
       metrics: context.metrics,
     });

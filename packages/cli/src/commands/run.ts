@@ -15,7 +15,6 @@ import {
 } from "tenfold/fleet";
 import { TenfoldError } from "tenfold/runtime";
 
-import { service as consoleService } from "../console/service.ts";
 import { importService, loadFleetFile } from "../fleet-file.ts";
 import { dataRoot } from "../running-fleet.ts";
 import { version } from "../version.ts";
@@ -47,7 +46,8 @@ async function moduleOf(
     case "queue":
       return queueService;
     case "console":
-      return consoleService;
+      // Loaded for the console alone: every other process starts without it.
+      return (await import("../console/service.ts")).service;
     case "service": {
       const { module } = definition.services[own.service] ?? { module: "" };
       const { service } = (await importService(fleetPath, module)) as { service?: Service };

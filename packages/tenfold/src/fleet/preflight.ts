@@ -21,7 +21,8 @@ export async function takeDataFolder(
   fleet: string,
   fresh: boolean,
 ): Promise<FolderLock> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(refuseFullDisk);
+  // Others may pass through, not look in: a database server may have to run as another user.
+  await mkdir(folder, { recursive: true, mode: 0o711 }).catch(refuseFullDisk);
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize < freeBytesMin) throw diskFull(folder, bavail * bsize);
   const lock = lockFolder(folder);

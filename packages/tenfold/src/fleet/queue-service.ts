@@ -43,7 +43,11 @@ export const queueService: Service = defineService({
           }
           try {
             const payload = await request.json();
-            const body = await answerQueueCall(queue, params.operation ?? "", payload, { signal });
+            // A claim that waits for a message must not hold up the end of this process.
+            const until = AbortSignal.any([signal, stopping]);
+            const operation = params.operation ?? "";
+            const own = operation === "claim" ? until : signal;
+            const body = await answerQueueCall(queue, operation, payload, { signal: own });
             return { status: 200, body };
           } catch (error) {
             if (isTenfoldError(error) && error.code.startsWith("TENFOLD_QUEUEING_")) {

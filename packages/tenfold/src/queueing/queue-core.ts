@@ -156,7 +156,7 @@ export class QueueCore {
       }
       case "completed": {
         const { after, limit } = call.request;
-        return this.#table.inState(done, Number(after), limit).map(doneMessage);
+        return this.#table.completed(Number(after), limit).map(doneMessage);
       }
       case "stats":
         return this.#stats(time);
@@ -272,6 +272,7 @@ export class QueueCore {
     row.finishedMs = this.#counters.queueTimeMs;
     row.finishedAtMs = time.wallNowMs;
     row.reason = reason?.slice(0, this.#limits.reasonLengthMax) ?? null;
+    if (state === done) row.completion = this.#counters.done + 1;
     this.#move(row, state);
     this.#counters.openBytes -= row.bytes;
     this.#keep(row, 1);
@@ -331,6 +332,7 @@ const noProgress = Object.freeze({
   dueMs: 0,
   finishedMs: 0,
   finishedAtMs: 0,
+  completion: 0,
   reason: null,
 });
 
@@ -356,5 +358,6 @@ function pendingMessage(row: MessageRow): PendingMessage {
 
 function doneMessage(row: MessageRow): DoneMessage {
   const { key, sort, finishedAtMs: doneAtMs } = row;
-  return { sequence: BigInt(row.sequence), key, sort, doneAtMs };
+  const [sequence, completion] = [BigInt(row.sequence), BigInt(row.completion)];
+  return { completion, sequence, key, sort, doneAtMs };
 }

@@ -106,7 +106,13 @@ export const queueAnswers: {
   }),
   completed: object({
     messages: arrayOf(
-      object<DoneMessage>({ sequence: integer, key: text, sort: text, doneAtMs: whole }),
+      object<DoneMessage>({
+        completion: integer,
+        sequence: integer,
+        key: text,
+        sort: text,
+        doneAtMs: whole,
+      }),
     ),
   }),
   stats: object({

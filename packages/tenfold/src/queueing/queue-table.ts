@@ -27,6 +27,8 @@ export interface MessageProgress {
   /** When it became done or dead: queue time for retention, wall time for people. */
   finishedMs: number;
   finishedAtMs: number;
+  /** The how many-th message that was done; 0 before. */
+  completion: number;
   reason: string | null;
 }
 
@@ -90,6 +92,8 @@ export interface QueueTable {
   /** The first message of a key that is neither done nor dead. */
   laneHead(key: string): MessageRow | undefined;
   inState(state: MessageState, after: number, limit: number): readonly MessageRow[];
+  /** Done messages with a greater completion, in its order. */
+  completed(after: number, limit: number): readonly MessageRow[];
   /** Leased and delayed messages whose `dueMs` is at most this, soonest first. */
   due(untilMs: number, limit: number): readonly MessageRow[];
   /** The smallest `dueMs` of a leased or delayed message. */

@@ -69,6 +69,8 @@ export interface PendingMessage {
 
 /** A message that is done, for audits. */
 export interface DoneMessage {
+  /** Counts the messages in the order in which they were done. */
+  readonly completion: bigint;
   readonly sequence: bigint;
   readonly key: string;
   readonly sort: string;
@@ -123,7 +125,10 @@ export interface Queue {
     request: { readonly key: string; readonly before?: string; readonly limit: number },
     options?: QueueCallOptions,
   ): Promise<readonly PendingMessage[]>;
-  /** Done messages after a sequence, in that order, for audits; kept for the retention time. */
+  /**
+   * Done messages after a completion, in the order in which they were done, for audits: who goes
+   * on from the last one misses none. Kept for the retention time.
+   */
   completed(
     request: { readonly after: bigint; readonly limit: number },
     options?: QueueCallOptions,

@@ -156,9 +156,11 @@ const canaries: Readonly<Record<string, Open>> = {
   "a sort is unique among the messages of a key that are not done": tableThat(() => ({
     isPending: () => false,
   })),
-  "completed lists what is done by sequence, page by page": queueThat((sound) => ({
-    completed: async (request) => [...(await sound.completed(request))].reverse(),
-  })),
+  "completed lists what is done in that order, page by page, and misses nothing": queueThat(
+    (sound) => ({
+      completed: async (request) => [...(await sound.completed(request))].reverse(),
+    }),
+  ),
   "the counters add up after every step": queueThat((sound) => ({
     stats: async () => ({ ...(await sound.stats()), delayed: 0 }),
   })),

@@ -10,6 +10,7 @@ import { type SortedList, sortedList } from "./sorted-list.ts";
 interface Entry {
   sequence: number;
   dueMs: number;
+  completion: number;
   sort: string;
 }
 
@@ -24,7 +25,9 @@ const bySequence = (a: Entry, b: Entry): number => a.sequence - b.sequence;
 const byDue = (a: Entry, b: Entry): number => a.dueMs - b.dueMs || a.sequence - b.sequence;
 // By code point, as SQLite compares UTF-8; `<` would compare UTF-16 units.
 const bySort = (a: Entry, b: Entry): number => Buffer.compare(utf8(a.sort), utf8(b.sort));
-const named = (sort: string): Entry => ({ sequence: 0, dueMs: 0, sort });
+const byCompletion = (a: Entry, b: Entry): number => a.completion - b.completion;
+const nothing: Entry = { sequence: 0, dueMs: 0, completion: 0, sort: "" };
+const named = (sort: string): Entry => ({ ...nothing, sort });
 const utf8 = (text: string): Buffer => Buffer.from(text);
 
 /** A message table on the heap, for one process and for tests. Rows go in and out as copies. */
@@ -34,6 +37,7 @@ export function memoryQueueTable(): QueueTable {
   const lanes = new Map<string, Lane>();
   const states = Object.values(messageStates).map(() => sortedList<Entry>(bySequence));
   const timed = sortedList<Entry>(byDue);
+  const finished = sortedList<Entry>(byCompletion);
   let counters: QueueCounters = { ...noCounters };
 
   const idempotencyName = (key: string, name: string): string => JSON.stringify([key, name]);
@@ -55,11 +59,12 @@ export function memoryQueueTable(): QueueTable {
     states[state]?.add(row);
     if (state === leased || state === delayed) timed.add(row);
     if (state !== done && state !== dead) lane.open.add(row);
-    if (state !== done) lane.pending.add(row);
+    (state === done ? finished : lane.pending).add(row);
   };
   const unlink = (row: MessageRow): void => {
     const lane = laneOf(row.key);
     for (const list of [states[row.state], timed, lane.open, lane.pending]) list?.remove(row);
+    if (row.state === done) finished.remove(row);
     if (lane.pending.size === 0) lanes.delete(row.key);
   };
 
@@ -90,7 +95,10 @@ export function memoryQueueTable(): QueueTable {
     laneHead: (key) => copy(lanes.get(key)?.open.first()?.sequence),
     inState(state, after, limit) {
       const list = states[state] as SortedList<Entry>;
-      return copies(list.after({ sequence: after + 1, dueMs: 0, sort: "" }, limit));
+      return copies(list.after({ ...nothing, sequence: after + 1 }, limit));
+    },
+    completed(after, limit) {
+      return copies(finished.after({ ...nothing, completion: after + 1 }, limit));
     },
     due(untilMs, limit) {
       const soonest = timed.after(undefined, limit);

@@ -30,12 +30,14 @@ const schema = `
     dueMs REAL NOT NULL,
     finishedMs REAL NOT NULL,
     finishedAtMs INTEGER NOT NULL,
+    completion INTEGER NOT NULL,
     reason TEXT
   ) STRICT;
   CREATE UNIQUE INDEX byIdempotencyKey ON messages (key, idempotencyKey);
   CREATE UNIQUE INDEX byKeyAndSort ON messages (key, sort) WHERE state <> 4;
   CREATE INDEX byLane ON messages (key, sequence) WHERE state < 4;
   CREATE INDEX byState ON messages (state, sequence);
+  CREATE UNIQUE INDEX byCompletion ON messages (completion) WHERE state = 4;
   CREATE INDEX byDue ON messages (dueMs) WHERE state IN (2, 3);
   CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
   PRAGMA application_id = ${applicationId};

@@ -15,6 +15,7 @@ const progressColumns = [
   "dueMs",
   "finishedMs",
   "finishedAtMs",
+  "completion",
   "reason",
 ] as const;
 
@@ -52,6 +53,7 @@ export function sqliteQueueTable(database: DatabaseSync): QueueTable {
   );
   const laneHead = rowsOf("WHERE key = ? AND state < 4 ORDER BY sequence LIMIT 1");
   const inState = rowsOf("WHERE state = ? AND sequence > ? ORDER BY sequence LIMIT ?");
+  const completed = rowsOf("WHERE state = 4 AND completion > ? ORDER BY completion LIMIT ?");
   const due = rowsOf("WHERE state IN (2, 3) AND dueMs <= ? ORDER BY dueMs LIMIT ?");
   const nextDue = database.prepare(
     "SELECT min(dueMs) AS dueMs FROM messages WHERE state IN (2, 3)",
@@ -82,6 +84,7 @@ export function sqliteQueueTable(database: DatabaseSync): QueueTable {
     isPending: (key, sort) => isPending.get(key, sort) !== undefined,
     laneHead: (key) => one(laneHead, key),
     inState: (state, after, limit) => all(inState, state, after, limit),
+    completed: (after, limit) => all(completed, after, limit),
     due: (untilMs, limit) => all(due, untilMs, limit),
     nextDueMs: () => (nextDue.get()?.dueMs as number | null) ?? undefined,
     pending: (key, before, limit) => all(pending, key, before ?? null, limit),
