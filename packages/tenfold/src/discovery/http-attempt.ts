@@ -2,7 +2,7 @@ import { type Agent, type ClientRequest, type IncomingMessage, request } from "n
 import type { Socket } from "node:net";
 
 import type { AttemptFailure } from "../resilience/retry.ts";
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock, Timer } from "../runtime/clock.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 export interface AttemptRequest {
@@ -62,8 +62,9 @@ export function httpAttempt(
       path: spec.target,
       headers: framed(endpoint, spec),
     });
+    let connectTimer: Timer | undefined;
     const settle = (outcome: AttemptOutcome): void => {
-      connectTimer.cancel();
+      connectTimer?.cancel();
       timer.cancel();
       signal?.removeEventListener("abort", onAbort);
       resolve(outcome);
@@ -72,9 +73,6 @@ export function httpAttempt(
     const fail = (error: Error): void =>
       settle({ kind: "failed", failure: failureOf(upstream, progress, error), error });
     const onAbort = (): void => settle({ kind: "cancelled" });
-    const connectTimer = clock.setTimer(options.connectTimeoutMs, () => {
-      if (!progress.sent) fail(new Error(`no connection within ${options.connectTimeoutMs} ms`));
-    });
     const timer = clock.setTimer(options.timeoutMs, () =>
       fail(new Error(`no answer within ${Math.round(options.timeoutMs)} ms`)),
     );
@@ -82,14 +80,18 @@ export function httpAttempt(
     // After settling too: a late error without a listener would end the process.
     upstream.on("error", fail);
     upstream.on("response", (response) => settle({ kind: "answered", response, upstream }));
-    upstream.on("socket", (socket) =>
+    const onLate = (): void =>
+      fail(new Error(`no connection within ${options.connectTimeoutMs} ms`));
+    upstream.on("socket", (socket) => {
+      if (socket.connecting) connectTimer = clock.setTimer(options.connectTimeoutMs, onLate);
       onceConnected(socket, () => {
+        connectTimer?.cancel();
         progress.sent = true;
         progress.socket = socket;
         progress.bytesBefore = socket.bytesRead;
         spec.stream?.send(upstream);
-      }),
-    );
+      });
+    });
     if (spec.stream === undefined) upstream.end(spec.body);
     else upstream.flushHeaders();
   });

@@ -109,15 +109,18 @@ it("refuses bodies over the limit, declared or not, small or streamed", async ()
   expect(one.total("tenfold_gateway_failed_total")).toBe(0);
 });
 
-it("breaks the client's connection when the service breaks off in the answer", async () => {
-  const one = await gatewayBefore(1);
-  const error = await fetch(one.url("/posts?bytes=100000&cut"))
-    .then((response) => response.arrayBuffer())
-    .then(() => undefined)
-    .catch((cause: unknown) => cause);
-  expect(error).toBeInstanceOf(Error);
-  await expect.poll(() => one.total("tenfold_gateway_failed_total")).toBe(1);
-});
+it.each(["", "&chunked"])(
+  "breaks off when the service breaks off in its answer %s",
+  async (how) => {
+    const one = await gatewayBefore(1);
+    const error = await fetch(one.url(`/posts?bytes=100000&cut${how}`))
+      .then((response) => response.arrayBuffer())
+      .then(() => undefined)
+      .catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(Error);
+    await expect.poll(() => one.total("tenfold_gateway_failed_total")).toBe(1);
+  },
+);
 
 it("breaks the client's connection when the service stands still in the answer", async () => {
   const one = await gatewayBefore(1, { limits: { responseIdleMs: 1_000 } });

@@ -11,13 +11,23 @@ afterAll(() => one.close());
 const hidden = "GET /posts/smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 const post = "POST /posts/outer HTTP/1.1\r\nHost: a\r\n";
 
-/** What one backend saw of what was sent on one connection, and the statuses that came back. */
-async function send(text: string): Promise<{ statuses: number[]; seen: readonly string[] }> {
+interface Sent {
+  readonly statuses: readonly number[];
+  /** What the backend saw. */
+  readonly seen: readonly string[];
+  /** How many requests the gateway took it for. */
+  readonly handled: number;
+}
+
+/** What became of what was sent on one connection. */
+async function send(text: string): Promise<Sent> {
+  const handledBefore = one.total("tenfold_gateway_requests_total");
   const before = (await one.backends[0]?.seen())?.length ?? 0;
   const answer = await one.raw(text, 1_000);
   const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
   const seen = (await one.backends[0]?.seen()) ?? [];
-  return { statuses, seen: seen.slice(before) };
+  const handled = one.total("tenfold_gateway_requests_total") - handledBefore;
+  return { statuses, seen: seen.slice(before), handled };
 }
 
 describe("refused, the connection closed, and nothing of it reaches the service", () => {
@@ -68,8 +78,9 @@ describe("refused, the connection closed, and nothing of it reaches the service"
     ["CONNECT", `CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n${hidden}`],
     ["the HTTP/2 preface", `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${hidden}`],
   ])("%s", async (_name, text) => {
-    const { statuses, seen } = await send(text);
+    const { statuses, seen, handled } = await send(text);
     expect(seen.filter((request) => request.includes("smuggled"))).toEqual([]);
+    expect(handled).toBeLessThanOrEqual(1);
     expect(statuses.length).toBeLessThanOrEqual(1);
     for (const status of statuses) expect(status).toSatisfy((s: number) => s >= 400 && s <= 501);
   });

@@ -90,7 +90,7 @@ const server = http.createServer((request, response) => {
         }));
     response.writeHead(number("status") || 200, {
       "content-type": "application/json",
-      "content-length": body.length,
+      ...(!url.searchParams.has("chunked") && { "content-length": body.length }),
       "x-secret-hop": "1",
       ...(url.searchParams.has("hop") && { connection: "x-secret-hop, keep-alive" }),
     });
