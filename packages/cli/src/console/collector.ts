@@ -128,6 +128,11 @@ async function eventLoop(options: CollectorOptions, signal: AbortSignal): Promis
     try {
       const events = await supervisor.events(after, signal);
       view.happened(events);
+      if (events.length > 0) {
+        // A restart may be over before the next round: show it as it happens.
+        await askSupervisor(options, signal);
+        options.onRound();
+      }
       after = Math.max(after, ...events.map(({ sequence }) => sequence));
     } catch {
       // A supervisor that was away may have begun to count again.

@@ -95,6 +95,8 @@ export interface InstanceState {
   readonly restarts: number;
   readonly startedAtMs: number | undefined;
   readonly lastExit: string | undefined;
+  /** When it last ended without being asked to, wall clock. */
+  readonly brokeAtMs: number | undefined;
   /** May a person kill it from here? Only what the supervisor runs. */
   readonly killable: boolean;
 }

@@ -117,6 +117,9 @@ export function fleetView(
         supervised: supervised?.instances ?? [],
         members,
         figures,
+        brokeAtMs: (name) =>
+          book.events.findLast(({ instance, unexpected }) => unexpected && instance === name)
+            ?.timeMs,
       });
       return {
         fleet: supervised?.fleet ?? fleet,

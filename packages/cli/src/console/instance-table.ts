@@ -39,6 +39,8 @@ export interface InstanceTableInput {
   readonly supervised: readonly SupervisedInstance[];
   readonly members: readonly KnownMember[];
   readonly figures: FleetFigures;
+  /** When an instance last ended without being asked to. */
+  readonly brokeAtMs: (instance: string) => number | undefined;
 }
 
 export const instanceTableDefaults: { readonly silentAfterMs: number } = Object.freeze({
@@ -77,6 +79,7 @@ function fromSupervisor(
     restarts: one.restarts,
     startedAtMs: one.startedAtMs ?? undefined,
     lastExit: one.lastExit ?? undefined,
+    brokeAtMs: input.brokeAtMs(one.name),
     killable: input.supervisorReachable && typeof one.pid === "number",
     ...measured(figures, role),
   };
@@ -97,6 +100,7 @@ function fromMember(member: KnownMember, input: InstanceTableInput): InstanceSta
     restarts: 0,
     startedAtMs: member.startedAtMs,
     lastExit: undefined,
+    brokeAtMs: undefined,
     killable: false,
     ...measured(figures, role),
   };

@@ -9,10 +9,11 @@ const panel = { width: 230, height: 300, gap: 8 } as const;
 export function InstanceDetails(props: {
   readonly placed: PlacedNode;
   readonly picture: Picture;
+  readonly timeMs: number;
 }): VNode {
   const { instance, part } = props.placed.node;
   const place = beside(props.placed, props.picture);
-  const up = instance.startedAtMs === undefined ? undefined : Date.now() - instance.startedAtMs;
+  const up = instance.startedAtMs === undefined ? undefined : props.timeMs - instance.startedAtMs;
   const rows: readonly (readonly [string, string])[] = [
     ["host", instance.host],
     ["port", String(instance.port ?? "–")],
@@ -31,7 +32,9 @@ export function InstanceDetails(props: {
       <h3>
         {instance.name} {part ? <small>{part}</small> : null}
       </h3>
-      <p class={`status ${statusKind(instance.status)}`}>{statusWord(instance.status)}</p>
+      <p class={`status ${statusKind(instance, props.timeMs)}`}>
+        {statusWord(instance, props.timeMs)}
+      </p>
       <dl>
         {rows.map(([name, value]) => (
           <div key={name}>

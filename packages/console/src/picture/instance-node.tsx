@@ -7,28 +7,27 @@ import type { PlacedNode } from "./layout.ts";
 
 export interface InstanceNodeProps {
   readonly placed: PlacedNode;
+  readonly timeMs: number;
   readonly onKill: (instance: string) => void;
   readonly onShow: (instance: string | undefined) => void;
 }
 
 /** One process: its state by colour, sign and word, where it listens, how busy it is. */
-export function InstanceNode({ placed, onKill, onShow }: InstanceNodeProps): VNode {
+export function InstanceNode({ placed, timeMs, onKill, onShow }: InstanceNodeProps): VNode {
   const { x, y, width, height } = placed;
   const { instance, part } = placed.node;
+  const kind = statusKind(instance, timeMs);
+  const word = kind === "good" ? undefined : statusWord(instance, timeMs);
   const kill = (): void => onKill(instance.name);
   const show = (): void => onShow(instance.name);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: hovering only shows more; the focusable parts are inside.
-    <g
-      class={`node ${statusKind(instance.status)}`}
-      onMouseEnter={show}
-      onMouseLeave={() => onShow(undefined)}
-    >
+    <g class={`node ${kind}`} onMouseEnter={show} onMouseLeave={() => onShow(undefined)}>
       {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: focus shows the details, as hovering does. */}
       <g
         tabIndex={0}
         role="img"
-        aria-label={spoken(instance, part)}
+        aria-label={spoken(instance, part, statusWord(instance, timeMs))}
         onFocus={show}
         onBlur={() => onShow(undefined)}
       >
@@ -38,9 +37,9 @@ export function InstanceNode({ placed, onKill, onShow }: InstanceNodeProps): VNo
           {instance.name}
         </text>
         <text class="facts" x={x + 13} y={y + 29}>
-          {facts(instance, part)}
+          {word ?? facts(instance, part)}
         </text>
-        {instance.status === "ready" && instance.perSecond !== undefined ? (
+        {word === undefined && instance.perSecond !== undefined ? (
           <text class="facts" x={x + width - 8} y={y + 29} text-anchor="end">
             {perSecond(instance.perSecond)}
           </text>
@@ -69,11 +68,9 @@ export function InstanceNode({ placed, onKill, onShow }: InstanceNodeProps): VNo
   );
 }
 
-/** In trouble the state is what matters; else the part it plays, its version and its port. */
+/** The part it plays, its version and its port. */
 function facts(instance: InstanceState, part: string | undefined): string {
-  const { status, version, port, restarts } = instance;
-  if (status === "starting" && restarts > 0) return "starting again";
-  if (status !== "ready") return statusWord(status);
+  const { version, port } = instance;
   const words = [
     part,
     part || version === undefined ? undefined : `v${version}`,
@@ -82,8 +79,8 @@ function facts(instance: InstanceState, part: string | undefined): string {
   return words.filter(Boolean).join(" ");
 }
 
-function spoken(instance: InstanceState, part: string | undefined): string {
-  const words = [instance.name, part, statusWord(instance.status)];
+function spoken(instance: InstanceState, part: string | undefined, word: string): string {
+  const words = [instance.name, part, word];
   if (instance.perSecond !== undefined) words.push(perSecond(instance.perSecond));
   return words.filter(Boolean).join(", ");
 }

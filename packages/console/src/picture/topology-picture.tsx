@@ -63,12 +63,15 @@ export function TopologyPicture({ state, onKill, onRestart }: TopologyPicturePro
           <InstanceNode
             key={placed.node.instance.name}
             placed={placed}
+            timeMs={state.timeMs}
             onKill={onKill}
             onShow={setShown}
           />
         ))}
       </svg>
-      {detailed ? <InstanceDetails placed={detailed} picture={picture} /> : null}
+      {detailed ? (
+        <InstanceDetails placed={detailed} picture={picture} timeMs={state.timeMs} />
+      ) : null}
     </div>
   );
 }
