@@ -73,7 +73,6 @@ it("restarts one instance after the other under load, and no request notices", a
     }
   };
   const callers = Array.from({ length: 8 }, caller);
-  const before = answered;
   for (const name of names) {
     const child = children.get(name) as ChildProcess;
     child.kill("SIGTERM");
@@ -88,5 +87,5 @@ it("restarts one instance after the other under load, and no request notices", a
   resolver.close();
   await coordinator.close();
   expect(failures).toEqual([]);
-  expect(answered - before).toBeGreaterThan(100);
+  expect(answered).toBeGreaterThan(100);
 });

@@ -168,8 +168,11 @@ describe("a service alone", () => {
     expect((await ask(adminPort, "GET", "/readyz")).status).toBe(200);
     const session = await ask(port, "GET", "/session");
     expect([session.status, errorCode(session)]).toEqual([503, "TENFOLD_COORDINATION_UNAVAILABLE"]);
-    const waiting = lines.filter(({ message }) => String(message).includes("waiting for"));
-    expect(waiting).toHaveLength(1);
+    const waiting = (): number =>
+      lines.filter(({ message }) => String(message).includes("waiting for the coordinator")).length;
+    await eventually(() => waiting() > 0);
+    expect((await ask(adminPort, "GET", "/readyz")).status).toBe(200);
+    expect(waiting()).toBe(1);
     child.kill("SIGTERM");
     expect(await exited).toEqual([0, null]);
   });

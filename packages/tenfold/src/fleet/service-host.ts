@@ -32,12 +32,15 @@ export interface ServiceHostOptions {
 
 export const serviceHostDefaults: {
   readonly readyPollMs: number;
+  readonly registerSoonMs: number;
   readonly deregisterMs: number;
   readonly propagationMs: number;
   readonly graceMs: number;
   readonly closeMs: number;
 } = Object.freeze({
   readyPollMs: 25,
+  /** A registration that takes longer is told in the log, once. */
+  registerSoonMs: 1_000,
   /** How long a stop waits for the coordinator to take the registration out. */
   deregisterMs: 1_000,
   /** How long it then goes on serving, until callers have heard that it is gone. */
@@ -197,9 +200,14 @@ export class ServiceHost {
     const session = this.#session as KeptSession;
     const { fleet } = instance;
     const member = memberOf(instance, clock.wallNow());
-    if (session.current === undefined) log.info("waiting for the coordinator to register");
     const runtime = this.#runtime;
     this.#registrar = createRegistrar({ coordinator, session, fleet, member, runtime });
+    const late = clock.setTimer(
+      serviceHostDefaults.registerSoonMs,
+      () => log.warn("serving, and waiting for the coordinator to register"),
+      { keepAlive: false },
+    );
+    void this.#registrar.registered.then(() => late.cancel());
   }
 
   #refuseWhenStopping(): void {
