@@ -48,8 +48,11 @@ export function checkStranger(
 ): AdminVerdict {
   const { method, host, origin, secFetchSite } = request;
   const name = host === undefined ? undefined : hostName(host);
-  if (name === undefined || !(loopback.has(name) || ownHosts.some((own) => hostName(own) === name)))
+  const ours =
+    name !== undefined && (loopback.has(name) || ownHosts.some((own) => hostName(own) === name));
+  if (!ours) {
     return forbidden("TENFOLD_FLEET_HOST_REFUSED", "The Host header names no address of ours.");
+  }
   // Another port of this host is another origin: whatever listens there is not us.
   const own = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
   const reads = method === "GET" || method === "HEAD";
