@@ -27,10 +27,22 @@ export {
   type StorePlan,
 } from "./fleet-plan.ts";
 export { gatewayService } from "./gateway-service.ts";
+export {
+  createHttpService,
+  type HttpLimits,
+  type HttpService,
+  type HttpServiceOptions,
+  httpServiceDefaults,
+} from "./http-service.ts";
+export {
+  type Environment,
+  type InstanceVariable,
+  instanceVariables,
+} from "./instance-environment.ts";
 export type { ProcessState, ProcessStatus } from "./managed-process.ts";
 export { fleetSecrets } from "./process-environment.ts";
 export { queueService } from "./queue-service.ts";
-export { runService } from "./run-service.ts";
+export { type RunServiceOptions, runService, type ServiceProcess } from "./run-service.ts";
 export {
   defineService,
   type Instance,
