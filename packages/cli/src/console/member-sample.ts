@@ -43,7 +43,9 @@ export function memberSample(exposition: Exposition): MemberSample {
   // A gateway shows its failures from the first reading on, its requests from the first request on.
   const isGateway = exposition.has(metricNames.gateway.failed);
   const served = isGateway ? metricNames.gateway : metricNames.service;
-  const slowest = exposition.get(`${served.duration}_max`)?.map(({ value }) => value) ?? [];
+  const maxima = exposition.get(`${served.duration}_max`)?.map(({ value }) => value) ?? [];
+  // 0: there was no call in the last minute.
+  const slowest = Math.max(0, ...maxima);
   const eventLoop = exposition
     .get(metricNames.process.eventLoop)
     ?.find(({ labels }) => labels.quantile === "0.99")?.value;
@@ -60,7 +62,7 @@ export function memberSample(exposition: Exposition): MemberSample {
           ],
     ),
     counters: counters(exposition, served),
-    slowestMs: slowest.length === 0 ? undefined : Math.max(...slowest) * 1_000,
+    slowestMs: slowest === 0 ? undefined : slowest * 1_000,
     memoryBytes: first(metricNames.process.memory),
     eventLoopMs: eventLoop === undefined ? undefined : eventLoop * 1_000,
     queue,

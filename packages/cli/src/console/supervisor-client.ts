@@ -16,21 +16,27 @@ export interface SupervisorClient {
 }
 
 export const supervisorClientDefaults: {
+  readonly stateTimeoutMs: number;
   readonly timeoutMs: number;
   readonly eventWaitMs: number;
   readonly restartTimeoutMs: number;
-} = Object.freeze({ timeoutMs: 2_000, eventWaitMs: 10_000, restartTimeoutMs: 300_000 });
+} = Object.freeze({
+  stateTimeoutMs: 800,
+  timeoutMs: 2_000,
+  eventWaitMs: 10_000,
+  restartTimeoutMs: 300_000,
+});
 
 /** @param base such as `http://127.0.0.1:18003` */
 export function supervisorClient(base: string, token: string): SupervisorClient {
-  const { timeoutMs, eventWaitMs, restartTimeoutMs } = supervisorClientDefaults;
+  const { stateTimeoutMs, timeoutMs, eventWaitMs, restartTimeoutMs } = supervisorClientDefaults;
   const get = async (path: string, waitMs: number, signal: AbortSignal): Promise<unknown> =>
     JSON.parse(await fetchText(`${base}${path}`, { token, timeoutMs: waitMs, signal }));
   const post = async (path: string, json: unknown, waitMs: number, signal: AbortSignal) => {
     await fetchText(`${base}${path}`, { token, timeoutMs: waitMs, signal, json });
   };
   return {
-    state: async (signal) => (await get("/v1/state", timeoutMs, signal)) as SupervisorState,
+    state: async (signal) => (await get("/v1/state", stateTimeoutMs, signal)) as SupervisorState,
     async events(after, signal) {
       const path = `/v1/events?after=${after}&waitMs=${eventWaitMs}`;
       const answer = await get(path, eventWaitMs + timeoutMs, signal);

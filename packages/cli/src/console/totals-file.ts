@@ -4,7 +4,7 @@ import type { GatewayReading, SavedTotals } from "./client-totals.ts";
 
 /** The totals of one run of the fleet, kept over restarts of the console. */
 export interface TotalsFile {
-  /** What was saved under this run; undefined for another run, or when nothing readable is there. */
+  /** What was saved under this run; undefined for another one, or when nothing can be read. */
   read(run: string | undefined): Promise<SavedTotals | undefined>;
   /** Writes when failures changed, or the last time is a while ago; skips while a write runs. */
   save(run: string, totals: SavedTotals, nowMs: number): void;

@@ -1,13 +1,6 @@
 import type { Link } from "../../../cli/src/console/console-state.ts";
+import { type Box, hostNames, type Picture, type PlacedGroup, placeGroup, sizes } from "./boxes.ts";
 import type { Group } from "./groups.ts";
-import {
-  type Box,
-  hostNames,
-  type Picture,
-  type PlacedGroup,
-  placeGroup,
-  sizes,
-} from "./layout.ts";
 
 const clientsHeight = 44;
 /** Between two stages: room for the trunk and its label. */

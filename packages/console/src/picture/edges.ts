@@ -1,11 +1,4 @@
-import type { Box } from "./layout.ts";
-
-/** The path of an edge, and where its label goes. */
-export interface Road {
-  readonly path: string;
-  readonly labelX: number;
-  readonly labelY: number;
-}
+import type { Box, Road } from "./boxes.ts";
 
 const corner = 8;
 /** Room for the label between the road's end and the box. */
@@ -22,7 +15,8 @@ export function roadBetween(from: Box, to: Box, steps: number, laneY: number): R
   if (steps === 1) {
     const start = { x: from.x + from.width, y: from.y + from.height / 2 };
     const middle = (start.x + end.x) / 2;
-    const path = `M${start.x},${start.y} C${middle},${start.y} ${middle},${end.y} ${end.x},${end.y}`;
+    const bend = `${middle},${start.y} ${middle},${end.y}`;
+    const path = `M${start.x},${start.y} C${bend} ${end.x},${end.y}`;
     return { path, ...label };
   }
   if (steps === 0) return besideRoad(from, to);
@@ -45,6 +39,7 @@ function besideRoad(from: Box, to: Box): Road {
   const x = Math.max(from.x + from.width, to.x + to.width);
   const startY = from.y + from.height / 2 + 8;
   const endY = to.y + to.height / 2 + 8;
-  const path = `M${from.x + from.width},${startY} C${x + 22},${startY} ${x + 22},${endY} ${to.x + to.width},${endY}`;
+  const bend = `${x + 22},${startY} ${x + 22},${endY}`;
+  const path = `M${from.x + from.width},${startY} C${bend} ${to.x + to.width},${endY}`;
   return { path, labelX: x + 20, labelY: (startY + endY) / 2 };
 }

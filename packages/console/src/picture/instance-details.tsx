@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import { bytes, duration, milliseconds, percent, perSecond } from "../format.ts";
 import { statusKind, statusWord } from "../status.ts";
-import type { Picture, PlacedNode } from "./layout.ts";
+import type { Picture, PlacedNode } from "./boxes.ts";
 
 const panel = { width: 230, height: 300, gap: 8 } as const;
 

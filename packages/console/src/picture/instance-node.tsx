@@ -3,7 +3,7 @@ import type { InstanceState } from "../../../cli/src/console/console-state.ts";
 import { perSecond } from "../format.ts";
 import { pressed } from "../pressed.ts";
 import { statusKind, statusWord } from "../status.ts";
-import type { PlacedNode } from "./layout.ts";
+import type { PlacedNode } from "./boxes.ts";
 
 export interface InstanceNodeProps {
   readonly placed: PlacedNode;

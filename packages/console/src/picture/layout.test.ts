@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { fakeFleet, scenarios } from "../../dev/fake-fleet.ts";
+import type { Box, Picture } from "./boxes.ts";
 import { groupsOf } from "./groups.ts";
-import { type Box, layout, type Picture } from "./layout.ts";
+import { layout } from "./layout.ts";
 
 const views = scenarios.map((scenario) => {
   const fleet = fakeFleet(scenario);

@@ -1,74 +1,19 @@
 import type { Link } from "../../../cli/src/console/console-state.ts";
+import {
+  type Box,
+  compare,
+  groupHeight,
+  hostNames,
+  type Picture,
+  type PlacedEdge,
+  type PlacedGroup,
+  placeGroup,
+  sideBySide,
+  sizes,
+} from "./boxes.ts";
 import { downwards } from "./downwards.ts";
-import { type Road, roadBetween } from "./edges.ts";
-import type { Group, Node } from "./groups.ts";
-
-export interface Box {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-export interface PlacedNode extends Box {
-  readonly node: Node;
-}
-
-export interface PlacedGroup extends Box {
-  readonly group: Group;
-  readonly nodes: readonly PlacedNode[];
-}
-
-export interface PlacedEdge extends Road {
-  readonly link: Link;
-  /** All that comes in at its end; on the first of the edges that share the end. */
-  readonly labelPerSecond: number | undefined;
-}
-
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly hosts: readonly (Box & { readonly name: string })[];
-  readonly groups: readonly PlacedGroup[];
-  readonly clients: Box;
-  readonly edges: readonly PlacedEdge[];
-}
-
-export const sizes: {
-  readonly nodeHeight: number;
-  readonly nodeGap: number;
-  readonly nodeWidthMin: number;
-  readonly nodeWidthMax: number;
-  readonly titleHeight: number;
-  readonly noteHeight: number;
-  readonly groupGap: number;
-  readonly gutter: number;
-  readonly padding: number;
-  readonly hostTitle: number;
-  readonly laneDepth: number;
-  readonly clientsWidth: number;
-  readonly columnHeightMax: number;
-  readonly rowsMax: number;
-  /** Narrower than this, the stages run from top to bottom. */
-  readonly acrossFrom: number;
-} = Object.freeze({
-  nodeHeight: 36,
-  nodeGap: 5,
-  nodeWidthMin: 132,
-  nodeWidthMax: 180,
-  titleHeight: 20,
-  noteHeight: 32,
-  groupGap: 12,
-  gutter: 48,
-  padding: 14,
-  hostTitle: 40,
-  /** From the top of a host to the lane of the edges that pass several columns. */
-  laneDepth: 26,
-  clientsWidth: 72,
-  columnHeightMax: 470,
-  rowsMax: 6,
-  acrossFrom: 760,
-});
+import { roadBetween } from "./edges.ts";
+import type { Group } from "./groups.ts";
 
 /** Where everything goes: a pure function of what there is and of the room for it. */
 export function layout(groups: readonly Group[], links: readonly Link[], width: number): Picture {
@@ -80,7 +25,7 @@ export function layout(groups: readonly Group[], links: readonly Link[], width: 
   return { ...placed, edges: edgesOf(placed, links) };
 }
 
-export type Placed = Omit<Picture, "edges">;
+type Placed = Omit<Picture, "edges">;
 
 /** Stages are columns that all hosts share; each host is a band over them. */
 function across(groups: readonly Group[], width: number): Placed {
@@ -159,34 +104,6 @@ function columnsOf(groups: readonly Group[]): Column[] {
   return columns;
 }
 
-function sideBySide({ nodes }: Group): number {
-  return Math.max(1, Math.ceil(nodes.length / sizes.rowsMax));
-}
-
-function groupHeight({ nodes, queue }: Group, slots: number): number {
-  const rows = Math.ceil(nodes.length / slots);
-  const note = queue === undefined ? 0 : sizes.noteHeight;
-  return sizes.titleHeight + rows * (sizes.nodeHeight + sizes.nodeGap) - sizes.nodeGap + note;
-}
-
-export function placeGroup(
-  group: Group,
-  x: number,
-  y: number,
-  nodeWidth: number,
-  slots: number = sideBySide(group),
-): PlacedGroup {
-  const nodes = group.nodes.map((node, index) => ({
-    node,
-    x: x + (index % slots) * (nodeWidth + sizes.nodeGap),
-    y: y + sizes.titleHeight + Math.floor(index / slots) * (sizes.nodeHeight + sizes.nodeGap),
-    width: nodeWidth,
-    height: sizes.nodeHeight,
-  }));
-  const width = slots * (nodeWidth + sizes.nodeGap) - sizes.nodeGap;
-  return { group, x, y, width, height: groupHeight(group, slots), nodes };
-}
-
 /** Where an edge can begin or end. */
 interface Stop {
   readonly box: Box;
@@ -233,12 +150,4 @@ function labelled(edges: readonly Omit<PlacedEdge, "labelPerSecond">[]): PlacedE
     const sum = meeting.reduce((all, { link }) => all + (link.perSecond ?? 0), 0);
     return meeting.map((edge, i) => ({ ...edge, labelPerSecond: i === 0 ? sum : undefined }));
   });
-}
-
-export function hostNames(groups: readonly Group[]): readonly string[] {
-  return [...new Set(groups.map(({ host }) => host))].sort(compare);
-}
-
-function compare(a: string, b: string): number {
-  return a.localeCompare(b, "en", { numeric: true });
 }

@@ -3,10 +3,11 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ConsoleState, QueueState } from "../../../cli/src/console/console-state.ts";
 import { count, perSecond } from "../format.ts";
 import { pressed } from "../pressed.ts";
+import { type Box, type PlacedEdge, type PlacedGroup, sizes } from "./boxes.ts";
 import { groupsOf } from "./groups.ts";
 import { InstanceDetails } from "./instance-details.tsx";
 import { InstanceNode } from "./instance-node.tsx";
-import { type Box, layout, type PlacedEdge, type PlacedGroup, sizes } from "./layout.ts";
+import { layout } from "./layout.ts";
 
 export interface TopologyPictureProps {
   readonly state: ConsoleState;
