@@ -68,7 +68,8 @@ function findNode24() {
   }
   return fail(
     `Tenfold runs on Node 24. It comes as a package for Linux x64 with glibc; this is ` +
-      `${process.platform} ${process.arch}, Node ${process.versions.node}. Install Node 24 and run again.`,
+      `${process.platform} ${process.arch}, Node ${process.versions.node}. ` +
+      "Install Node 24 and run again.",
   );
 }
 

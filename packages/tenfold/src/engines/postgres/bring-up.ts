@@ -121,8 +121,8 @@ async function refuseOrphans(
     if (!(await standby.hasData())) continue;
     throw new TenfoldError(
       "TENFOLD_POSTGRES_PRIMARY_MISSING",
-      `${primary.spec.name} has no data, but its standby ${standby.spec.name} has: put the folder ` +
-        `${primary.spec.folder} back, or start anew without the standbys' folders.`,
+      `${primary.spec.name} has no data, but its standby ${standby.spec.name} has: put the ` +
+        `folder ${primary.spec.folder} back, or start anew without the standbys' folders.`,
     );
   }
 }
