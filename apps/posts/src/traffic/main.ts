@@ -3,7 +3,7 @@ import { parseArgs, styleText } from "node:util";
 import { demoPages } from "./demo-pages.ts";
 import { startTraffic, type TrafficReport, trafficDefaults } from "./traffic.ts";
 
-const usage = `npm run traffic -- [options]: users write and read until Ctrl-C and check each answer.
+const usage = `npm run traffic -- [options]: users write, read and check until Ctrl-C.
   --gateway URL      default http://127.0.0.1:8080
   --pages URL        the site that posts link to, default http://127.0.0.1:8081
   --per-second N     requests a second, default ${trafficDefaults.perSecond}
