@@ -46,4 +46,12 @@ export default defineFleet({
   // Reads come from the primaries, so a post leaves the pending index when its primary has it.
   stores: { posts: shardedPostgres({ shards: 2, standbys: 2, readFrom: "primary" }) },
   queues: { posts: durableQueue() },
+
+  hints: [
+    "curl -X POST localhost:8080/api/v1/posts/42 -H 'content-type: application/json' \\",
+    `     -d '{"contents":"hello","url":"http://127.0.0.1:8081/ko/market"}'`,
+    "curl 'localhost:8080/api/v1/posts/42?limit=10'",
+    "open http://localhost:8080/demo?user=42",
+    "npm run traffic               # many users write, read and check",
+  ],
 });

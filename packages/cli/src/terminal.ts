@@ -55,7 +55,7 @@ function coloured(state: string): string {
 }
 
 /** What to tell a person once the fleet is up: the addresses, and what to try. */
-export function welcome(plan: FleetPlan, token: string): string {
+export function welcome(plan: FleetPlan, token: string, hints: readonly string[]): string {
   const { address } = plan;
   const port = (kind: string) => plan.processes.find((each) => each.kind === kind)?.port;
   const [gateway, console] = [port("gateway"), port("console")];
@@ -65,10 +65,11 @@ export function welcome(plan: FleetPlan, token: string): string {
     ...(gateway ? [`  gateway   ${bold(`http://${address}:${gateway}`)}`] : []),
     ...(console ? [`  console   ${bold(`http://${address}:${console}/?token=${token}`)}`] : []),
     "",
-    "  npx tenfold status            what runs",
-    "  npx tenfold kill INSTANCE     shoot something and watch the console",
-    "  npx tenfold restart SERVICE   a rolling restart",
-    "  Ctrl-C                        drain and stop",
+    ...hints.map((hint) => `  ${hint}`),
+    "  npx tenfold status            # what runs",
+    "  npx tenfold kill INSTANCE     # shoot something and watch the console",
+    "  npx tenfold restart SERVICE   # a rolling restart",
+    "  Ctrl-C                        # drain and stop",
     "",
   ].join("\n");
 }

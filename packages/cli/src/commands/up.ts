@@ -49,12 +49,13 @@ export async function up(file: string, options: UpOptions): Promise<void> {
     await supervisor.start(stop.signal);
     isUp = true;
     const token = readFileSync(join(plan.dataFolder, "token"), "utf8");
-    say(ready(plan), welcome(plan, token));
+    say(ready(plan), welcome(plan, token, definition.hints ?? []));
     await stop.asked;
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
     await supervisor.stop();
+    say({ event: "stopped" }, "Stopped.");
     stop.forget();
   }
 }

@@ -89,6 +89,8 @@ export interface FleetDefinition<
   readonly services: Readonly<Record<Name, ServiceDefinition<NoInfer<Store>, NoInfer<Queue>>>>;
   readonly stores?: Readonly<Record<Store, PostgresStore>>;
   readonly queues?: Readonly<Record<Queue, SqliteQueue>>;
+  /** Commands to try, shown to the person who starts the fleet. At most ten lines. */
+  readonly hints?: readonly string[];
 }
 
 /**
