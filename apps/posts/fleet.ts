@@ -47,11 +47,11 @@ export default defineFleet({
   stores: { posts: shardedPostgres({ shards: 2, standbys: 2, readFrom: "primary" }) },
   queues: { posts: durableQueue() },
 
-  hints: [
-    "curl -X POST localhost:8080/api/v1/posts/42 -H 'content-type: application/json' \\",
-    `     -d '{"contents":"hello","url":"http://127.0.0.1:8081/ko/market"}'`,
-    "curl 'localhost:8080/api/v1/posts/42?limit=10'",
-    "open http://localhost:8080/demo?user=42",
+  hints: ({ addressOf }) => [
+    `curl -X POST ${addressOf("gateway")}/api/v1/posts/42 -H 'content-type: application/json' \\`,
+    `     -d '{"contents":"hello","url":"http://${addressOf("pages")}/ko/market"}'`,
+    `curl '${addressOf("gateway")}/api/v1/posts/42?limit=10'`,
+    `open http://${addressOf("gateway")}/demo?user=42`,
     "npm run traffic               # many users write, read and check",
   ],
 });

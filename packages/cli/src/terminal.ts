@@ -55,8 +55,8 @@ function coloured(state: string): string {
 }
 
 /** What to tell a person once the fleet is up: the addresses, and what to try. */
-export function welcome(plan: FleetPlan, token: string, hints: readonly string[]): string {
-  const { address } = plan;
+export function welcome(plan: FleetPlan, token: string): string {
+  const { address, hints } = plan;
   const port = (kind: string) => plan.processes.find((each) => each.kind === kind)?.port;
   const [gateway, console] = [port("gateway"), port("console")];
   const bold = (text: string) => styleText("bold", text);

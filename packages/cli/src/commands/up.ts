@@ -49,7 +49,7 @@ export async function up(file: string, options: UpOptions): Promise<void> {
     await supervisor.start(stop.signal);
     isUp = true;
     const token = readFileSync(join(plan.dataFolder, "token"), "utf8");
-    say(ready(plan), welcome(plan, token, definition.hints ?? []));
+    say(ready(plan), welcome(plan, token));
     await stop.asked;
   } catch (error) {
     if (!stop.signal.aborted) throw error;

@@ -84,6 +84,7 @@ const bad: [string, object, RegExp][] = [
     /coordinator\.kind.*consul/,
   ],
   ["slots below shards", { ...good, stores: { db: { ...good.stores.db, slots: 1 } } }, /slots/],
+  ["hints that are no function", { ...good, hints: ["ls"] }, /hints/],
   [
     "reads from standbys",
     { ...good, stores: { db: { ...good.stores.db, readFrom: "any" } } },

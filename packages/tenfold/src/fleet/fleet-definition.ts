@@ -13,7 +13,7 @@ export interface HostDefinition {
 
 /** What a settings function may ask of the plan. */
 export interface Places {
-  /** `host:port` of the first instance of a service. */
+  /** `host:port` of the first instance of a service, or of "gateway" or "console". */
   readonly addressOf: (service: string) => string;
 }
 
@@ -89,8 +89,8 @@ export interface FleetDefinition<
   readonly services: Readonly<Record<Name, ServiceDefinition<NoInfer<Store>, NoInfer<Queue>>>>;
   readonly stores?: Readonly<Record<Store, PostgresStore>>;
   readonly queues?: Readonly<Record<Queue, SqliteQueue>>;
-  /** Commands to try, shown to the person who starts the fleet. At most ten lines. */
-  readonly hints?: readonly string[];
+  /** Commands to try, one a line, shown to the person who starts the fleet. */
+  readonly hints?: (places: Places) => readonly string[];
 }
 
 /**

@@ -41,6 +41,8 @@ export interface FleetPlan {
   readonly stores: readonly StorePlan[];
   /** `host:port` of the coordinator. */
   readonly coordinator: string;
+  /** What to try, for the person who starts the fleet. */
+  readonly hints: readonly string[];
 }
 
 export interface PlanOptions {
@@ -93,7 +95,8 @@ export function planFleet(fleet: FleetDefinition, options: PlanOptions): FleetPl
   const gateway = fleet.gateway && own("gateway", "gateway", fleet.gateway.port);
   const console = fleet.console && own("console", "console", fleet.console.port);
   const services = planServices(fleet, options.dataFolder, ports);
-  const places = { addressOf: (service: string) => addressOf(services, address, service) };
+  const known = [...services, ...(gateway ? [gateway] : []), ...(console ? [console] : [])];
+  const places = { addressOf: (service: string) => addressOf(known, address, service) };
 
   return {
     fleet: fleet.name,
@@ -124,6 +127,7 @@ export function planFleet(fleet: FleetDefinition, options: PlanOptions): FleetPl
         : []),
     ],
     stores: planStores(fleet, options.dataFolder, base),
+    hints: fleet.hints?.(places) ?? [],
   };
 }
 

@@ -22,7 +22,6 @@ const sections = [
   "queues",
   "hints",
 ];
-const hintsMax = 10;
 
 /** @throws TENFOLD_FLEET_DEFINITION_INVALID at the first mistake. */
 export function validateFleet(fleet: FleetDefinition): void {
@@ -37,7 +36,9 @@ export function validateFleet(fleet: FleetDefinition): void {
   checkQueues(fleet);
   checkServices(fleet);
   checkGateway(fleet);
-  if (fleet.hints !== undefined) checkHints(fleet.hints);
+  if (fleet.hints !== undefined && typeof fleet.hints !== "function") {
+    throw invalid("hints", "a function that returns texts", fleet.hints);
+  }
   if (fleet.console !== undefined) {
     knownKeys("console", fleet.console, ["port"]);
     whole("console.port", fleet.console.port, 1, 65_535);
@@ -125,11 +126,6 @@ function checkStores(fleet: FleetDefinition): void {
       throw invalid(`${at}.urls[${index}]`, 'a reference: "env:NAME" or "file:/path"', "a literal");
     }
   }
-}
-
-function checkHints(hints: readonly unknown[]): void {
-  const fits = Array.isArray(hints) && hints.every((hint) => typeof hint === "string");
-  if (!fits || hints.length > hintsMax) throw invalid("hints", `up to ${hintsMax} texts`, hints);
 }
 
 function checkQueues(fleet: FleetDefinition): void {
