@@ -96,6 +96,8 @@ export function balancer<E extends Candidate>(options: BalancerOptions): Balance
   const { random } = options;
   const limits = checked({ ...balancerDefaults, ...options });
   const hosts = new Map<string, Host<E>>();
+  /** Those that take calls. */
+  let able: readonly Host<E>[] = [];
   /** The latency of successful calls over all hosts: what "slow" is measured against. */
   const pool = peakEwma(limits.decayMs);
 
@@ -136,8 +138,9 @@ export function balancer<E extends Candidate>(options: BalancerOptions): Balance
   };
 
   const choose = (now: number, pickOptions: PickOptions): Host<E> | undefined => {
-    const able = [...hosts.values()].filter((host) => host.endpoint.weight > 0);
-    const untried = able.filter((host) => !pickOptions.exclude?.has(host.endpoint.id));
+    const { exclude } = pickOptions;
+    const isFirst = exclude === undefined || exclude.size === 0;
+    const untried = isFirst ? able : able.filter((host) => !exclude.has(host.endpoint.id));
     const candidates = untried.length > 0 ? untried : able;
     if (candidates.length === 0) return undefined;
     const due = pickOptions.mayProbe === true && candidates.find((host) => isDue(host, now));
@@ -150,7 +153,7 @@ export function balancer<E extends Candidate>(options: BalancerOptions): Balance
 
   return {
     get size() {
-      return [...hosts.values()].filter((host) => host.endpoint.weight > 0).length;
+      return able.length;
     },
     update(endpoints) {
       const kept = endpoints.slice(0, limits.endpointsMax);
@@ -166,6 +169,7 @@ export function balancer<E extends Candidate>(options: BalancerOptions): Balance
         known.endpoint = endpoint;
         hosts.set(endpoint.id, known);
       }
+      able = [...hosts.values()].filter((host) => host.endpoint.weight > 0);
     },
     pick(now, pickOptions = {}) {
       const host = choose(now, pickOptions);

@@ -63,7 +63,7 @@ export async function call<T>(plan: CallPlan<T>): Promise<CallResult<T>> {
   const waitForEndpoint = async (): Promise<void> => {
     release ??= plan.onHold?.();
     const delay = Math.max(1, fullJitter(state.waits++, random));
-    await pool.wait(Math.min(delay, deadline.remainingMs(clock.now())), signal);
+    await pool.wait(delay, deadline.remainingMs(clock.now()), signal);
   };
   budget.deposit(clock.now());
   try {
@@ -187,11 +187,13 @@ function isRefusal(status: number): boolean {
 
 function outOfTime<T>(plan: CallPlan<T>, last: Failed | undefined): TenfoldError {
   const { service } = plan.pool;
-  if (last !== undefined && last.failure !== "neverSent") {
+  const isUnreached = last === undefined ? plan.pool.size === 0 : last.failure === "neverSent";
+  if (!isUnreached) {
+    const why = last === undefined ? "nothing was tried" : errorText(last.error);
     return new TenfoldError(
       "TENFOLD_DEADLINE_EXCEEDED",
-      `The call to ${service} ran out of time; last: ${errorText(last.error)}.`,
-      { retryable: plan.idempotent, cause: last.error, details: { service } },
+      `The call to ${service} ran out of time: ${why}.`,
+      { retryable: plan.idempotent, cause: last?.error, details: { service } },
     );
   }
   const why = last === undefined ? "none is listed" : errorText(last.error);

@@ -27,9 +27,10 @@ export interface EndpointPool {
   pick(options?: PickOptions): Picked<Endpoint> | undefined;
   /**
    * Waits until there is something new to try: another list, a call that went well, or about
-   * `delayMs`, longer the more are waiting, so that a dead service is asked at a steady rate.
+   * `delayMs`, longer the more are waiting, so that a dead service is asked at a steady rate; never
+   * longer than `atMostMs`.
    */
-  wait(delayMs: number, signal?: AbortSignal): Promise<void>;
+  wait(delayMs: number, atMostMs: number, signal?: AbortSignal): Promise<void>;
   /** A call went well: whoever waits may go on. */
   recovered(): void;
   /** Stops watching and lets everybody who waits go on. Idempotent. */
@@ -85,7 +86,7 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
       return stop.signal.aborted;
     },
     pick: (pickOptions) => choice.pick(clock.now(), pickOptions),
-    wait(delayMs, signal) {
+    wait(delayMs, atMostMs, signal) {
       if (signal?.aborted || stop.signal.aborted) return Promise.resolve();
       return new Promise((resolve) => {
         const wake = (): void => {
@@ -95,7 +96,7 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
           resolve();
         };
         const crowd = Math.max(1, (waiting.size + 1) / fullRateWaiters);
-        const timer = clock.setTimer(delayMs * crowd, wake);
+        const timer = clock.setTimer(Math.min(delayMs * crowd, atMostMs), wake);
         waiting.add(wake);
         signal?.addEventListener("abort", wake, { once: true });
       });

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 
 import { afterEach, describe, expect, it } from "vitest";
@@ -182,6 +183,39 @@ describe("a server that closes a kept connection just when it is used again", ()
       expect(attempts).toBeLessThanOrEqual(2);
     }
   });
+});
+
+it("asks another instance when one says that it cannot, if the call may be repeated", async () => {
+  const statusServer = async (status: number): Promise<{ port: number }> => {
+    const server = createHttpServer((_request, response) => {
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end("{}");
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    cleanups.push(async () => void server.close());
+    return { port: (server.address() as AddressInfo).port };
+  };
+  const ill = await statusServer(503);
+  const well = await statusServer(200);
+  const statusesOf = async (method: string): Promise<Set<number>> => {
+    const client = clientOf([ill, well]);
+    const calls = Array.from({ length: 20 }, () => client.request({ method, path: "/" }));
+    return new Set((await Promise.all(calls)).map((reply) => reply.status));
+  };
+  expect(await statusesOf("GET")).toEqual(new Set([200]));
+  expect(await statusesOf("POST")).toContain(503);
+  const alone = await clientOf([ill]).request({ method: "GET", path: "/" });
+  expect([alone.status, alone.attempts]).toEqual([503, 1]);
+});
+
+it("keeps every caller's deadline however many wait", async () => {
+  const client = clientOf([]);
+  const began = performance.now();
+  const call = { method: "GET", path: "/", deadlineMs: 300 };
+  const codes = await Promise.all(Array.from({ length: 500 }, () => codeOf(client.request(call))));
+  expect(new Set(codes)).toEqual(new Set(["TENFOLD_DISCOVERY_NO_ENDPOINT"]));
+  // Each waits its turn for longer than that otherwise: 500 at a time, 10 at full rate.
+  expect(performance.now() - began).toBeLessThan(3_000);
 });
 
 it("says which limit was met", async () => {

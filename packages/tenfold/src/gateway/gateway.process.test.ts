@@ -181,12 +181,15 @@ it("holds requests of every method while the only instance restarts", async () =
   const port = backend?.port as number;
   await backend?.stop();
   const held = ["GET", "POST", "DELETE"].map((method) => fetch(one.url("/posts"), { method }));
-  await expect.poll(() => one.total("tenfold_gateway_held")).toBe(3);
+  const large = { method: "PUT", body: "x".repeat(200_000) };
+  held.push(fetch(one.url("/posts"), large));
+  await expect.poll(() => one.total("tenfold_gateway_held")).toBe(4);
   const again = await startChildServer({ port, name: "again" });
   try {
     const echoes = await Promise.all(held.map(async (answer) => (await answer).json()));
-    expect(echoes.map((echo) => (echo as Echo).name)).toEqual(["again", "again", "again"]);
-    expect(Math.max(...echoes.map((echo) => (echo as Echo).received))).toBe(3);
+    expect(echoes.map((echo) => (echo as Echo).name)).toEqual(Array(4).fill("again"));
+    expect(Math.max(...echoes.map((echo) => (echo as Echo).received))).toBe(4);
+    expect((echoes.at(-1) as Echo).body).toBe(large.body);
     expect(one.total("tenfold_gateway_held")).toBe(0);
   } finally {
     await again.stop();

@@ -19,7 +19,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Keeps `lanes` requests under way until told to stop; every answer that is no 200 is a failure. */
+/** Keeps `lanes` requests under way until told to stop; whatever is no 200 is a failure. */
 function load(one: Stand, lanes: number) {
   const agent = new Agent({ keepAlive: true });
   const failures: unknown[] = [];
@@ -73,7 +73,7 @@ async function more(traffic: ReturnType<typeof load>, answers: number): Promise<
   await expect.poll(traffic.count, { timeout: 20_000 }).toBeGreaterThan(goal);
 }
 
-it("loses nothing while instances are killed, stopped and started again on their port", async () => {
+it("loses nothing while instances are killed, hang and start again on their port", async () => {
   const one = await stand(3, { limits: { tryTimeoutMs: 500 } });
   cleanups.push(() => one.close());
   const traffic = load(one, 12);

@@ -25,8 +25,8 @@ export interface ChildServerOptions {
  * Starts the server. It answers every path with JSON that tells what it received
  * (`{ name, method, url, headers, body, received, count }`, the last two since its start), and
  * heeds these query parameters: `ms` (waits), `status`, `bytes` (answers so many), `cut` (breaks
- * off after half of the answer). On SIGTERM it answers with `connection: close` for `TERM_MS`, then
- * finishes what is under way and exits.
+ * off after half of the answer), `chunked` (without a length). On SIGTERM it answers with
+ * `connection: close` for `TERM_MS`, then finishes what is under way and exits.
  */
 export async function startChildServer(options: ChildServerOptions = {}): Promise<ChildServer> {
   const { port = 0, name = "child" } = options;
