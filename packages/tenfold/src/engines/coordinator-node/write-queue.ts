@@ -1,4 +1,3 @@
-import { errorText } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { grpcStatus } from "../etcd/grpc-frame.ts";
 import { GrpcError, refusal } from "./grpc-error.ts";
@@ -77,7 +76,7 @@ export function createWriteQueue(parts: WriteQueueParts): WriteQueue {
       log.error("a commit failed; nothing of it was kept", { writes: jobs.length, error });
       for (const one of applied.reverse()) {
         takeBack(store, leases, one);
-        one.job.reject(new GrpcError(grpcStatus.unavailable, `etcdserver: ${errorText(error)}`));
+        one.job.reject(new GrpcError(grpcStatus.unavailable, "etcdserver: the disk refused it"));
       }
       return;
     }
