@@ -18,7 +18,11 @@ export async function fetchEngines(
   const failures = new Map<EngineName, string>();
   for (const name of names) {
     if (findEngine(name) !== undefined) continue;
-    const { packages, megabytes, usedFor }: EngineRow = engineTable[name];
+    const { packages, megabytes, usedFor, variable }: EngineRow = engineTable[name];
+    if (process.env[variable]) {
+      failures.set(name, `${variable} names no program that can be run`);
+      continue;
+    }
     say(
       `Fetching ${name} for ${usedFor}: Debian packages ${packages.join(", ")}, about ` +
         `${megabytes} MB, into .engines/; nothing is installed on the system.`,

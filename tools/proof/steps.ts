@@ -29,7 +29,9 @@ export function conclude(counts: TestCounts): void {
   const refused = refusedSkips(counts, requireEngines);
   for (const skip of counts.skipped) {
     const verdict = refused.includes(skip) ? "FAIL, skipped" : "skipped";
-    console.log(`${verdict}: ${skip.name}: ${skip.reason === "" ? "no reason" : skip.reason}`);
+    const known = skip.reason !== "" && skip.name.includes(skip.reason);
+    const reason = skip.reason === "" ? "no reason given" : skip.reason;
+    console.log(`${verdict}: ${skip.name}${known ? "" : `: ${reason}`}`);
   }
   const failed = counts.failed + refused.length;
   const skipped = counts.skipped.length - refused.length;
