@@ -15,6 +15,7 @@ interface Report {
 
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
+const rootOnly = isRoot ? "" : " (skipped: not here: it takes root)";
 const module = new URL("./local-store.ts", import.meta.url).href;
 const script = `
   import { createLocalStore } from ${JSON.stringify(module)};
@@ -88,7 +89,8 @@ async function expectDeathWithParent(): Promise<void> {
   await expect.poll(() => servers.filter(isAlive), { timeout: 10_000 }).toEqual([]);
 }
 
-describe.runIf(process.platform === "linux")("how a server is run", () => {
+const linuxOnly = process.platform === "linux" ? "" : " (skipped: not here: it takes Linux)";
+describe.runIf(linuxOnly === "")(`how a server is run${linuxOnly}`, () => {
   test("as an ordinary user: directly, and it dies with its parent", async () => {
     if (isRoot) await chown(join(base, "store"), nobody, nobody);
     const user = isRoot ? nobody : 0;
@@ -99,14 +101,17 @@ describe.runIf(process.platform === "linux")("how a server is run", () => {
   });
 
   // The ways below exist for root only.
-  test.runIf(isRoot)("as root: in a user namespace, and it dies with its parent", async () => {
-    const { way, error } = await bringUp(0, ["unshare", "setpriv"]);
-    expect(error).toBeUndefined();
-    expect(way).toBe("user-namespace");
-    await expectDeathWithParent();
-  });
+  test.runIf(isRoot)(
+    `as root: in a user namespace, and it dies with its parent${rootOnly}`,
+    async () => {
+      const { way, error } = await bringUp(0, ["unshare", "setpriv"]);
+      expect(error).toBeUndefined();
+      expect(way).toBe("user-namespace");
+      await expectDeathWithParent();
+    },
+  );
 
-  test.runIf(isRoot)("as root without user namespaces: as the user nobody", async () => {
+  test.runIf(isRoot)(`as root without user namespaces: as the user nobody${rootOnly}`, async () => {
     const { way, error } = await bringUp(0, ["setpriv"]);
     expect(error).toBeUndefined();
     expect(way).toBe("other-user");
@@ -114,7 +119,7 @@ describe.runIf(process.platform === "linux")("how a server is run", () => {
   });
 
   test.runIf(isRoot)(
-    "as nobody, below a folder that nobody may enter: one clear error",
+    `as nobody, below a folder that nobody may enter: one clear error${rootOnly}`,
     async () => {
       await chmod(base, 0o700);
       const { error } = await bringUp(0, ["setpriv"]);
