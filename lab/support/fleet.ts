@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -19,6 +20,8 @@ export interface StartFleetOptions {
   readonly fleetFile?: string;
   /** An existing folder to start on again; left out, one of its own that `close` removes. */
   readonly dataFolder?: string;
+  /** Start with an empty data folder. */
+  readonly fresh?: boolean;
   readonly bootMs?: number;
   readonly say?: (line: string) => void;
 }
@@ -50,7 +53,7 @@ export interface LabFleet {
   memory(): readonly ProcessMemory[];
   /** SIGKILL to the supervisor, then until every process of the fleet is gone. */
   killSupervisor(): Promise<void>;
-  /** SIGTERM and wait for the orderly end; returns how long it took. */
+  /** SIGTERM and wait for the end; returns how long it took. Throws when it is no orderly one. */
   stop(): Promise<number>;
   /** Stops what runs and removes the folder when it was ours. Idempotent. */
   close(): Promise<void>;
@@ -76,15 +79,26 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
   const began = performance.now();
   const child = spawn(
     process.execPath,
-    [program, "up", fleetFile, "--json", "--data", dataFolder, "--ports", String(portsFrom)],
-    // Built output is what users run, so the condition of this process must not reach it.
+    [
+      ...[program, "up", fleetFile, "--json", "--data", dataFolder, "--ports", String(portsFrom)],
+      ...(options.fresh ? ["--fresh"] : []),
+    ],
     {
       cwd: repository,
+      // Built output is what users run, so the condition of this process must not reach it.
       env: { ...process.env, NODE_OPTIONS: "" },
-      stdio: ["ignore", "pipe", "pipe"],
+      // The channel's end tells it that this process is gone, however it went.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
     },
   );
-  const { ready, bootSteps } = await untilReady(child, bootBudgetMs, options.say ?? (() => {}));
+  const { ready, bootSteps } = await untilReady(
+    child,
+    bootBudgetMs,
+    options.say ?? (() => {}),
+  ).catch((error: unknown) => {
+    if (ours) rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
+    throw error;
+  });
   const bootMs = performance.now() - began;
   const token = readFileSync(ready.tokenFile, "utf8").trim();
   const ask = adminClient(ready.admin, token);
@@ -133,6 +147,9 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
     async stop() {
       const start = performance.now();
       await end(child, "SIGTERM");
+      if (child.exitCode !== 0) {
+        throw new Error(`the fleet stopped with ${child.exitCode ?? child.signalCode}`);
+      }
       return performance.now() - start;
     },
     async close() {
@@ -234,9 +251,14 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The first of a thousand ports below the ephemeral range whose beginning is free. */
+/**
+ * A thousand ports below the ephemeral range that look free. Not always the first such: fleets that
+ * are started at the same time would all take it.
+ */
 async function freePorts(): Promise<number> {
-  for (let from = 20_000; from < 32_000; from += 1_000) {
+  const first = randomInt(12);
+  for (let index = 0; index < 12; index++) {
+    const from = 20_000 + ((first + index) % 12) * 1_000;
     const tried = await Promise.all([0, 1, 2, 500, 990].map((offset) => isFree(from + offset)));
     if (tried.every(Boolean)) return from;
   }
