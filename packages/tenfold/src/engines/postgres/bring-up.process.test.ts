@@ -62,7 +62,6 @@ afterAll(async () => {
 test("the steps say what was done, and the second standby was copied from the first", async () => {
   expect(titles.filter((title) => /made|copied/.test(title))).toEqual([
     "pg-posts-0-1: database made",
-    "pg-posts-0-1: roles and database made",
     "pg-posts-0-2: copied from pg-posts-0-1",
     "pg-posts-0-3: copied from pg-posts-0-2",
   ]);

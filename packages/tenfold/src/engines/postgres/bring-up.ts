@@ -23,7 +23,8 @@ export interface ShardStep {
   readonly action: "initialise" | "seed" | "start" | "wait" | "roles";
   /** For people: "pg-posts-0-2: copied from pg-posts-0-1". */
   readonly title: string;
-  run(signal?: AbortSignal): Promise<void>;
+  /** kept: it was done at an earlier start, and there was nothing to do. */
+  run(signal?: AbortSignal): Promise<"done" | "kept">;
 }
 
 /** The servers of a shard, the primary as first made at the head. */
@@ -55,20 +56,26 @@ export function shardSteps(
     step(server, "start", "started", async (signal) => {
       await server.prepare({ signal });
       await host.start(server);
+      return "done";
     });
   const wait = (server: PostgresServer, done: string): ShardStep =>
     step(server, "wait", done, async (signal) => {
       await server.waitReady({ signal, failure: () => host.failure?.(server) });
+      return "done";
     });
   const steps = [
     step(primary, "initialise", "database made", async (signal) => {
-      if (await primary.hasData()) return;
+      if (await primary.hasData()) return "kept";
       await refuseOrphans(primary, standbys);
       await primary.initialise({ signal });
+      return "done";
     }),
     start(primary),
     wait(primary, "answers"),
-    step(primary, "roles", "roles and database made", () => createRoles(engine, primary)),
+    step(primary, "roles", "roles and database are there", async () => {
+      await createRoles(engine, primary);
+      return "done";
+    }),
     ...standbys.flatMap((standby) => [
       seedStep(engine, primary, standby, servers),
       start(standby),
@@ -80,7 +87,10 @@ export function shardSteps(
   return steps.map((each) => explained(each, engine, failure));
 }
 
-/** Runs the steps of a shard. @throws what a step throws; the rest is then not run */
+/**
+ * Runs the steps of a shard and tells of those that had something to do.
+ * @throws what a step throws; the rest is then not run
+ */
 export async function bringUpShard(
   steps: readonly ShardStep[],
   options: {
@@ -90,8 +100,7 @@ export async function bringUpShard(
 ): Promise<void> {
   for (const each of steps) {
     options.signal?.throwIfAborted();
-    await each.run(options.signal);
-    options.onStep?.(each);
+    if ((await each.run(options.signal)) === "done") options.onStep?.(each);
   }
 }
 
@@ -106,9 +115,10 @@ function seedStep(
   return step(standby, "seed", `copied from ${source.spec.name}`, async (signal) => {
     const seeded = await standby.hasData();
     const kept = await reserveSlot(engine, primary, spec.name);
-    if (seeded && kept) return;
+    if (seeded && kept) return "kept";
     if (seeded) await standby.wipe();
     await standby.seed(source.spec, { signal });
+    return "done";
   });
 }
 
@@ -146,7 +156,7 @@ function explained(
   const { clock } = engine.runtime;
   const run: ShardStep["run"] = async (signal) => {
     try {
-      await each.run(signal);
+      return await each.run(signal);
     } catch (cause) {
       const error = fileFailure(each.server, cause);
       const until = clock.now() + (error.retryable ? endingMs : 0);
