@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runByHand } from "../../../lab/support/by-hand.ts";
 import { type LabFleet, startFleet, until } from "../../../lab/support/fleet.ts";
 import { leftBehind } from "../../../lab/support/left-behind.ts";
+import { countryFile } from "./geoip/country-file.ts";
 import { type BadRequest, badCursors, badRequests, badUrls } from "./testing/bad-requests.ts";
 import { fleetFileAllowing, smallFleetFile } from "./testing/fleet-files.ts";
 import { type HostileSite, startHostileSite } from "./testing/hostile-site.ts";
@@ -169,6 +170,25 @@ describe("bad input", () => {
     expect(errorsLogged()).toEqual([]);
   });
 
+  test("a country database that is missing or cut short is told, until a whole one is there", async () => {
+    const database = join(folder, "country.mmdb");
+    const whole = countryFile([["192.0.2.0/24", "KR"]], 0);
+    const settings = { database };
+    const copy = await runByHand({ fleet, service: "geoip", name: "geoip-by-hand", settings });
+    const ask = () => call(`http://127.0.0.1:${copy.port}`, "/api/v1/geoip/192.0.2.1");
+    const told = async (reason: string) => {
+      await until(`"${reason}"`, 10_000, async () => (await ask()).text.includes(reason));
+      expect(await ask()).toMatchObject({ status: 503, code: "POSTS_GEOIP_UNAVAILABLE" });
+    };
+    await told("its file is missing");
+    writeFileSync(database, whole.subarray(0, 100));
+    await told("its file is truncated");
+    writeFileSync(database, whole);
+    await until("an answer", 10_000, async () => (await ask()).status === 200);
+    expect((await ask()).json()).toEqual({ ip: "192.0.2.1", country: "KR" });
+    expect(await copy.end("SIGTERM")).toBe(0);
+  });
+
   test("a page of another origin, another's name and no token are refused on admin ports", async () => {
     const { instances } = await fleet.status();
     const adminPort = instances.find(({ name }) => name === "posts-1")?.adminPort;
@@ -222,15 +242,21 @@ describe("a process that is shot", () => {
     const user = newUser();
     const before = (await fleet.status()).instances.find(({ name }) => name === victim);
     let acknowledged = 0;
+    let underWay = 0;
     let shot: Promise<unknown> | undefined;
     const writeOne = async (index: number): Promise<HttpAnswer> => {
       const answer = await write(user, { contents: `${index}` }, randomUUID());
       acknowledged += 1;
-      if (acknowledged === 5) shot = fleet.kill(victim);
+      if (acknowledged === 1) {
+        shot = fleet.kill(victim).then(() => {
+          underWay = 50 - acknowledged;
+        });
+      }
       return answer;
     };
     const answers = await inParallel([...Array(50).keys()], writeOne);
     await shot;
+    expect(underWay).toBeGreaterThan(0);
     expect(answers.map(({ status, text }) => (status === 201 ? 201 : text))).toEqual(
       Array(50).fill(201),
     );
@@ -314,6 +340,7 @@ describe("the fleet as a whole", () => {
   test("ends with its supervisor, finds its data, drains on SIGTERM, begins anew", async () => {
     const user = newUser();
     const { id } = (await write(user, { contents: "stays" })).json<PostJson>();
+    expect(leftBehind(folder).length).toBeGreaterThan(20);
     await fleet.kill("guid-1", "SIGSTOP");
     await fleet.killSupervisor();
     await until("its processes to end", 10_000, () => leftBehind(folder).length === 0);

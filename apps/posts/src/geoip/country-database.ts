@@ -28,8 +28,6 @@ export interface CountryDatabase extends AsyncDisposable {
    * @throws POSTS_GEOIP_UNAVAILABLE while there is no usable file
    */
   countryOf(ip: string): string | null;
-  /** Why it cannot answer, or undefined when it can. */
-  readonly unavailable: string | undefined;
   /** Stops looking at the file. Idempotent. */
   close(): Promise<void>;
 }
@@ -46,7 +44,7 @@ export async function createCountryDatabase(
   const checkMs = options.checkMs ?? countryDatabaseDefaults.checkMs;
   const stop = new AbortController();
   let reader: Reader<CountryResponse> | undefined;
-  let unavailable: string | undefined = "its file was not read yet";
+  let problem = "its file was not read yet";
   let seen = "";
 
   const check = async (): Promise<void> => {
@@ -55,12 +53,11 @@ export async function createCountryDatabase(
     seen = now;
     try {
       reader = await openReader(path);
-      unavailable = undefined;
       log.info("country database read", { path, builtAt: reader.metadata.buildEpoch });
     } catch (error) {
-      const reason = errorText(error);
-      if (reader === undefined) unavailable = reason;
-      log.warn("country database not usable", { path, reason, keptLast: reader !== undefined });
+      problem = errorText(error);
+      const keptLast = reader !== undefined;
+      log.warn("country database not usable", { path, reason: problem, keptLast });
     }
   };
   const watch = async (): Promise<void> => {
@@ -77,15 +74,12 @@ export async function createCountryDatabase(
   };
   return {
     countryOf(ip) {
-      if (reader === undefined) throw geoipUnavailable(unavailable);
+      if (reader === undefined) throw geoipUnavailable(problem);
       try {
         return reader.get(ip)?.country?.iso_code ?? null;
       } catch (cause) {
         throw geoipUnavailable("its file is damaged inside", cause);
       }
-    },
-    get unavailable() {
-      return unavailable;
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -125,7 +119,7 @@ function assertWhole({ metadata }: Reader<CountryResponse>, fileBytes: number): 
   if (!isWhole) throw new RangeError("the metadata does not fit the file");
 }
 
-function geoipUnavailable(reason: string | undefined, cause?: unknown): AppError {
+function geoipUnavailable(reason: string, cause?: unknown): AppError {
   const message = `The country database cannot answer: ${reason}.`;
   const { checkMs: retryAfterMs } = countryDatabaseDefaults;
   return new AppError("POSTS_GEOIP_UNAVAILABLE", message, { retryAfterMs, cause });

@@ -7,7 +7,7 @@ import {
   type NumberClaim,
   type Session,
 } from "tenfold/coordination";
-import { type Snowflake, snowflake, snowflakeWorkerCount } from "tenfold/identifiers";
+import { type IdGenerator, snowflake } from "tenfold/identifiers";
 import { errorText, type Runtime } from "tenfold/runtime";
 
 import { AppError } from "../app-error.ts";
@@ -40,7 +40,7 @@ const retryAfterMs = backOffDefaults.mostMs;
 interface Held {
   readonly claim: NumberClaim;
   readonly session: Session;
-  readonly generator: Snowflake;
+  readonly generator: IdGenerator;
 }
 
 /**
@@ -70,7 +70,7 @@ export function createWorkerIds(options: WorkerIdsOptions): WorkerIds {
     session.assertValid();
     const claim = await claimNumber(coordinator, {
       prefix: fleetKeys(fleet).numbers("snowflake"),
-      count: snowflakeWorkerCount,
+      count: 1024,
       session,
       runtime,
     });

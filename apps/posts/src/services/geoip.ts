@@ -7,7 +7,10 @@ import { AppError } from "../app-error.ts";
 import { createCountryDatabase } from "../geoip/country-database.ts";
 import { writeDemoDatabase } from "../geoip/demo-database.ts";
 
-/** The country of an address: `GET /api/v1/geoip/:ip`; null when the database does not know. */
+/**
+ * The country of an address: `GET /api/v1/geoip/:ip`; null when the database does not know. It
+ * starts without a usable file too, and says so until there is one: a fleet must come up without.
+ */
 export const service = defineService({
   name: "geoip",
   async start(context: ServiceContext) {
@@ -19,10 +22,6 @@ export const service = defineService({
           const ip = ipAddress(params.ip);
           return { status: 200, body: { ip, country: database.countryOf(ip) } };
         },
-      },
-      notReady() {
-        const reason = database.unavailable;
-        return reason === undefined ? undefined : `POSTS_GEOIP_UNAVAILABLE: ${reason}`;
       },
       close: () => database.close(),
     };
