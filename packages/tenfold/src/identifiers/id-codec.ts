@@ -1,6 +1,8 @@
 import { TenfoldError } from "../runtime/errors.ts";
 
-const idMax = 2n ** 63n - 1n;
+/** The largest id that a signed 64-bit column holds. */
+export const idMax: bigint = 2n ** 63n - 1n;
+
 const decimal = /^(?:0|[1-9][0-9]{0,18})$/;
 
 /**
@@ -9,7 +11,7 @@ const decimal = /^(?:0|[1-9][0-9]{0,18})$/;
  * @throws TENFOLD_IDENTIFIERS_ID_INVALID outside 0 … 2^63−1
  */
 export function formatId(id: bigint): string {
-  if (id < 0n || id > idMax) throw idInvalid("id", id);
+  if (typeof id !== "bigint" || id < 0n || id > idMax) throw idInvalid("id", id);
   return id.toString();
 }
 
@@ -29,13 +31,13 @@ export function parseId(text: unknown, name = "id"): bigint {
 }
 
 /** The error for something that is no id. */
-export function idInvalid(name: string, came: unknown): TenfoldError {
+export function idInvalid(name: string, came: unknown, most: bigint = idMax): TenfoldError {
   const shown = typeof came === "string" ? JSON.stringify(came.slice(0, 40)) : shownValue(came);
   return new TenfoldError(
     "TENFOLD_IDENTIFIERS_ID_INVALID",
-    `${name} must be a whole number from 0 to ${idMax} as decimal text without sign or leading ` +
+    `${name} must be a whole number from 0 to ${most} as decimal text without sign or leading ` +
       `zeros, got ${shown}.`,
-    { details: { name } },
+    { details: { name, came: shown } },
   );
 }
 

@@ -113,6 +113,9 @@ export const errorCodes = {
   TENFOLD_IDENTIFIERS_AHEAD:
     "Try again after retryAfterMs. If it goes on, the clock was set back, or add workers.",
   TENFOLD_IDENTIFIERS_TIME_OUT_OF_RANGE: "Check the machine's clock and the generator's epoch.",
+  TENFOLD_IDENTIFIERS_LAYOUT_INVALID: "Correct the layout's bits; 63 are the most.",
+  TENFOLD_IDENTIFIERS_ID_FROM_FUTURE:
+    "The id is later than the caller allows: it is invented, or the clock of its maker was ahead.",
 
   // caching
   TENFOLD_CACHING_FLIGHTS_EXCEEDED: "Try again shortly, or raise flightsMax.",
@@ -123,6 +126,17 @@ export const errorCodes = {
   TENFOLD_CONSOLE_BUSY: "Close some of the console's open pages.",
   TENFOLD_CONSOLE_NOT_BUILT: "Build the page: npm run build.",
   TENFOLD_CONSOLE_TOKEN_MISSING: "Give the console the fleet's token: TENFOLD_TOKEN.",
+
+  // hashing
+  TENFOLD_HASHING_EMPTY: "Give one node at least.",
+  TENFOLD_HASHING_NICKNAME_INVALID:
+    "Give the node a printable name that stays when its address changes.",
+  TENFOLD_HASHING_NICKNAME_TAKEN:
+    "Give every node a name of its own; a former name stays taken while `hashedAs` says it.",
+  TENFOLD_HASHING_WEIGHT_INVALID:
+    "Give a weight in the range that the message names, or leave the node out.",
+  TENFOLD_HASHING_TOO_MANY: "Use fewer nodes, smaller weights, or fewer points per weight.",
+  TENFOLD_HASHING_CONFIG_INVALID: "Correct the field of the configuration that the message names.",
 
   // balancing
   TENFOLD_BALANCING_WEIGHT_INVALID: "Give every endpoint a finite weight from 0.",
