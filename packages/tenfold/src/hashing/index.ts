@@ -1,1 +1,15 @@
+export { type HashNode, hashNodeLimits } from "./hash-node.ts";
+export { type Ketama, type KetamaOptions, ketama } from "./ketama.ts";
+export type { KetamaDialect, KetamaServer } from "./ketama-dialects.ts";
+export { type KeyHash, keyHashes } from "./key-hash.ts";
+export { md5Words } from "./md5.ts";
 export { murmur3 } from "./murmur3.ts";
+export { murmur3x64, type Words128 } from "./murmur3-x64.ts";
+export {
+  type Ring,
+  type RingInStepsOptions,
+  type RingOptions,
+  ring,
+  ringDefaults,
+  ringInSteps,
+} from "./ring.ts";

@@ -5,13 +5,20 @@ import { utf8Bytes } from "./utf8.ts";
  * UTF-8 bytes. Not for secrets: collisions are easy to make.
  */
 export function murmur3(key: Uint8Array | string, seed = 0): number {
-  if (typeof key !== "string") return ofBytes(key, seed);
-  const hash = ofAscii(key, seed);
-  return hash < 0 ? ofBytes(utf8Bytes(key), seed) : hash;
+  if (typeof key === "string") {
+    const hash = ofAscii(key, seed);
+    if (hash >= 0) return hash;
+  }
+  const bytes = utf8Bytes(key);
+  return ofBytes(bytes, bytes.length, seed);
 }
 
-/** The first `length` of the bytes, so that a label can change in place. */
-export function ofBytes(bytes: Uint8Array, seed: number, length: number = bytes.length): number {
+/** `murmur3` of the first `length` bytes, seed 0: for labels that change in place. */
+export function murmur3Prefix(bytes: Uint8Array, length: number): number {
+  return ofBytes(bytes, length, 0);
+}
+
+function ofBytes(bytes: Uint8Array, length: number, seed: number): number {
   const bodyEnd = length & ~3;
   let hash = seed | 0;
   for (let i = 0; i < bodyEnd; i += 4) {
