@@ -1,10 +1,13 @@
-export { slotDefaults, slotLimits, slotOf } from "./slot.ts";
+export type { KeyMap, PartitionKey } from "./key-map.ts";
+export { slotAmong, slotDefaults, slotLimits, slotOf } from "./slot.ts";
 export {
   decodeSlotMap,
   encodeSlotMap,
   evenSlotMap,
-  type Placement,
+  finerSlotMap,
+  rebalancedSlotMap,
   type SlotMap,
+  type SlotPlacement,
   type SlotRange,
   slotMap,
 } from "./slot-map.ts";

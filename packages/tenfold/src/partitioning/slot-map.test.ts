@@ -6,12 +6,17 @@ import {
   decodeSlotMap,
   encodeSlotMap,
   evenSlotMap,
-  type Placement,
+  finerSlotMap,
+  rebalancedSlotMap,
+  type SlotPlacement,
   type SlotRange,
   slotMap,
 } from "./slot-map.ts";
 
-const placement = (ranges: readonly SlotRange[], over: Partial<Placement> = {}): Placement => ({
+const placement = (
+  ranges: readonly SlotRange[],
+  over: Partial<SlotPlacement> = {},
+): SlotPlacement => ({
   version: 1,
   slots: 8,
   shards: ["a", "b"],
@@ -29,7 +34,7 @@ const anyPlacement = fc
     cuts: fc.array(fc.nat(), { maxLength: 12 }),
     picks: fc.array(fc.nat(), { minLength: 13, maxLength: 13 }),
   })
-  .map(({ version, power, shards, cuts, picks }): Placement => {
+  .map(({ version, power, shards, cuts, picks }): SlotPlacement => {
     const slots = 2 ** power;
     const starts = [...new Set([0, ...cuts.map((cut) => cut % slots)])].sort((a, b) => a - b);
     const ranges = starts.map((first, index) => ({
@@ -63,6 +68,52 @@ test("a first placement is even to one slot", () => {
   );
 });
 
+test("counted in more slots, every key stays where it is", () => {
+  fc.assert(
+    fc.property(anyPlacement, fc.nat({ max: 3 }), fc.array(fc.string()), (given, power, keys) => {
+      const map = slotMap(given);
+      const finer = finerSlotMap(map, map.slots * 2 ** power);
+      for (const key of keys) expect(finer.shardOfKey(key)).toBe(map.shardOfKey(key));
+      expect(finer.version).toBe(map.version + 1);
+    }),
+  );
+});
+
+test("other shards get equal shares by the fewest moves", () => {
+  const names = fc.uniqueArray(
+    fc.integer({ min: 0, max: 9 }).map((n) => `shard-${n}`),
+    {
+      minLength: 1,
+    },
+  );
+  fc.assert(
+    fc.property(names, names, (before, after) => {
+      const map = evenSlotMap(before, 256);
+      const next = rebalancedSlotMap(map, after);
+      const count = new Map<string, number>();
+      let moved = 0;
+      for (let slot = 0; slot < 256; slot++) {
+        const shard = next.shardOf(slot);
+        count.set(shard, (count.get(shard) ?? 0) + 1);
+        if (shard !== map.shardOf(slot)) moved += 1;
+      }
+      const sizes = after.map((shard) => count.get(shard) ?? 0);
+      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+      // What a shard has now beyond what it had is what had to move.
+      const had = (shard: string): number =>
+        map.ranges.reduce((sum, r) => (r.shard === shard ? sum + r.last - r.first + 1 : sum), 0);
+      const needed = after.map((shard) => (count.get(shard) ?? 0) - had(shard));
+      expect(moved).toBe(needed.reduce((sum, more) => sum + Math.max(0, more), 0));
+      const share = Math.floor(256 / after.length);
+      const leavers = before.filter((shard) => !after.includes(shard));
+      const least = leavers.reduce((sum, shard) => sum + had(shard), 0);
+      expect(moved).toBeLessThanOrEqual(
+        least + after.reduce((sum, shard) => sum + Math.max(0, had(shard) - share), 0),
+      );
+    }),
+  );
+});
+
 test("a key is on the shard of its slot", () => {
   const map = evenSlotMap(["a", "b", "c"]);
   for (let user = 0n; user < 100n; user++) {
@@ -71,7 +122,7 @@ test("a key is on the shard of its slot", () => {
 });
 
 describe("what is no placement", () => {
-  test.each<[string, Placement, readonly SlotRange[]]>([
+  test.each<[string, SlotPlacement, readonly SlotRange[]]>([
     ["gap", placement([row(0, 2, "a"), row(4, 7, "b")]), [row(0, 2, "a"), row(4, 7, "b")]],
     ["gap", placement([row(1, 7, "a")]), [row(1, 7, "a")]],
     ["overlap", placement([row(0, 4, "a"), row(4, 7, "b")]), [row(0, 4, "a"), row(4, 7, "b")]],

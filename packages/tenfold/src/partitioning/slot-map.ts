@@ -1,5 +1,8 @@
 import { errorText, TenfoldError } from "../runtime/errors.ts";
-import { slotCount, slotDefaults, slotOf } from "./slot.ts";
+import { invalidOption } from "../runtime/options.ts";
+import type { KeyMap, PartitionKey } from "./key-map.ts";
+import { checkedVersion, invalidPlacement } from "./placement-error.ts";
+import { hashOf, slotCount, slotDefaults, slotOfHash, slotShift, unknownSlot } from "./slot.ts";
 
 /** Slots `first` to `last`, both included, live on `shard`. */
 export interface SlotRange {
@@ -9,7 +12,7 @@ export interface SlotRange {
 }
 
 /** What a slot map says: every slot is on exactly one of the shards. */
-export interface Placement {
+export interface SlotPlacement {
   /** Grows with every change of the placement. */
   readonly version: number;
   readonly slots: number;
@@ -18,32 +21,33 @@ export interface Placement {
   readonly ranges: readonly SlotRange[];
 }
 
-/** A placement that was checked, with constant-time look-up. */
-export interface SlotMap extends Placement {
+/** A placement by slots that was checked, with constant-time look-up. */
+export interface SlotMap extends SlotPlacement, KeyMap {
+  readonly kind: "slots";
   /** The shard of a slot. @throws TENFOLD_PARTITIONING_SLOT_UNKNOWN */
   shardOf(slot: number): string;
-  /** The shard of a key, by `slotOf`. */
-  shardOfKey(key: bigint | string): string;
+  /** The shard of a key, by `slotOf`. @throws TENFOLD_PARTITIONING_KEY_INVALID */
+  shardOfKey(key: PartitionKey): string;
 }
 
 /** The version of the JSON form; a reader refuses every other. */
-const formatVersion = 1;
+export const placementFormat = 1;
 
 /**
  * Checks a placement and makes it fast to ask.
  * @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID with `details.problem` (gap, overlap, shard,
  * count, range, version) and the offending `details.rows`
  */
-export function slotMap(placement: Placement): SlotMap {
-  const { version, shards } = placement;
+export function slotMap(placement: SlotPlacement): SlotMap {
+  const { shards } = placement;
   const slots = slotCount(placement.slots);
-  if (!Number.isSafeInteger(version) || version < 1) {
-    throw invalid("version", `version must be a whole number from 1, got ${version}`, []);
-  }
+  const version = checkedVersion(placement.version);
   if (shards.length === 0 || new Set(shards).size !== shards.length || shards.includes("")) {
-    throw invalid("shard", "shards must be named, each once, and at least one", []);
+    throw invalidPlacement("shard", "shards must be named, each once, and at least one");
   }
-  const ranges = placement.ranges.map((range) => Object.freeze({ ...range }));
+  const ranges = placement.ranges.map(({ first, last, shard }) =>
+    Object.freeze({ first, last, shard }),
+  );
   const owner = new Uint16Array(slots);
   let next = 0;
   for (const [row, range] of ranges.entries()) {
@@ -57,21 +61,21 @@ export function slotMap(placement: Placement): SlotMap {
   if (next !== slots) {
     throw invalid("count", `the rows cover ${next} of ${slots} slots`, ranges.slice(-1));
   }
-  const shardOf = (slot: number): string => {
-    const shard = shards[owner[slot] ?? shards.length];
-    if (shard !== undefined) return shard;
-    throw new TenfoldError(
-      "TENFOLD_PARTITIONING_SLOT_UNKNOWN",
-      `Slots go from 0 to ${slots - 1}, got ${slot}.`,
-    );
-  };
+  const names = Object.freeze([...shards]);
+  const shift = slotShift(slots);
   return Object.freeze({
+    kind: "slots",
     version,
     slots,
-    shards: Object.freeze([...shards]),
+    shards: names,
     ranges: Object.freeze(ranges),
-    shardOf,
-    shardOfKey: (key: bigint | string) => shardOf(slotOf(key, slots)),
+    shardOf(slot: number): string {
+      const shard = names[owner[slot] ?? names.length];
+      if (shard === undefined) throw unknownSlot(slot, slots);
+      return shard;
+    },
+    shardOfKey: (key: PartitionKey) =>
+      names[owner[slotOfHash(hashOf(key), shift)] as number] as string,
   });
 }
 
@@ -81,16 +85,61 @@ export function evenSlotMap(
   slots: number = slotDefaults.slots,
 ): SlotMap {
   if (shards.length > slotCount(slots)) {
-    throw invalid("count", `${shards.length} shards cannot share ${slots} slots`, []);
+    throw invalidPlacement("count", `${shards.length} shards cannot share ${slots} slots`);
   }
   const start = (index: number): number => Math.floor((index * slots) / shards.length);
   const ranges = shards.map((shard, i) => ({ first: start(i), last: start(i + 1) - 1, shard }));
   return slotMap({ version: 1, slots, shards, ranges });
 }
 
-export function encodeSlotMap(map: Placement): string {
+/**
+ * The same placement counted in more slots, the next version: no key moves, and a shard can then
+ * be cut finer.
+ * @param slots at least as many as there are. @throws TENFOLD_OPTION_INVALID
+ */
+export function finerSlotMap(map: SlotPlacement, slots: number): SlotMap {
+  const times = slotCount(slots) / map.slots;
+  if (times < 1) throw invalidOption("slots", `at least ${map.slots}, as there are`, slots);
+  const ranges = map.ranges.map(({ first, last, shard }) => ({
+    first: first * times,
+    last: (last + 1) * times - 1,
+    shard,
+  }));
+  return slotMap({ version: map.version + 1, slots, shards: map.shards, ranges });
+}
+
+/**
+ * The next version for these shards, every one with an equal share, to one slot, by the fewest
+ * moves: only slots of shards that leave or hold too many change.
+ * @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID
+ */
+export function rebalancedSlotMap(map: SlotMap, shards: readonly string[]): SlotMap {
+  const { slots, version } = map;
+  const kept = new Map(shards.map((shard) => [shard, 0]));
+  const held = Array.from({ length: slots }, (_, slot) => map.shardOf(slot));
+  for (const shard of held) if (kept.has(shard)) kept.set(shard, (kept.get(shard) as number) + 1);
+  // Who holds most may keep the one slot more that the division leaves over.
+  const byCount = [...kept].sort(([, a], [, b]) => b - a).map(([shard]) => shard);
+  const share = Math.floor(slots / kept.size);
+  const left = new Map(
+    byCount.map((shard, at) => [shard, share + (at < slots % kept.size ? 1 : 0)]),
+  );
+  const free: number[] = [];
+  for (const [slot, shard] of held.entries()) {
+    const room = left.get(shard);
+    if (room === undefined || room === 0) free.push(slot);
+    else left.set(shard, room - 1);
+  }
+  for (const shard of byCount) {
+    for (const slot of free.splice(0, left.get(shard))) held[slot] = shard;
+  }
+  return slotMap({ version: version + 1, slots, shards, ranges: runsOf(held) });
+}
+
+/** The form that the coordinator keeps; `placementOf` reads it too. */
+export function encodeSlotMap(map: SlotPlacement): string {
   const { version, slots, shards, ranges } = map;
-  return JSON.stringify({ format: formatVersion, version, slots, shards, ranges });
+  return JSON.stringify({ format: placementFormat, version, slots, shards, ranges });
 }
 
 /**
@@ -98,19 +147,30 @@ export function encodeSlotMap(map: Placement): string {
  * @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID
  */
 export function decodeSlotMap(json: string): SlotMap {
-  let value: Partial<Placement & { format: number }> | null;
+  const fields = placementFields(json);
+  if ((fields.kind ?? "slots") === "slots") return slotMapOf(fields);
+  throw invalidPlacement("kind", `slots are wanted here, not kind ${String(fields.kind)}`);
+}
+
+/** What a placement in JSON says, of a format known here. */
+export function placementFields(json: string): Readonly<Record<string, unknown>> {
+  let value: Record<string, unknown> | null;
   try {
     value = JSON.parse(json) as typeof value;
   } catch (cause) {
-    throw invalid("json", `the placement is no JSON: ${errorText(cause)}`, []);
+    throw invalidPlacement("json", `the placement is no JSON: ${errorText(cause)}`);
   }
-  if (value?.format !== formatVersion) {
-    throw new TenfoldError(
-      "TENFOLD_PARTITIONING_FORMAT_UNKNOWN",
-      `This placement has format ${value?.format}; only ${formatVersion} is known here.`,
-    );
-  }
-  const { version, slots, shards, ranges } = value;
+  const format = Object(value).format as unknown;
+  if (format === placementFormat) return value as Record<string, unknown>;
+  throw new TenfoldError(
+    "TENFOLD_PARTITIONING_FORMAT_UNKNOWN",
+    `This placement has format ${String(format)}; only ${placementFormat} is known here.`,
+  );
+}
+
+/** The slot map that JSON's fields say. @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID */
+export function slotMapOf(fields: Readonly<Record<string, unknown>>): SlotMap {
+  const { version, slots, shards, ranges } = fields as Partial<SlotPlacement>;
   const shaped =
     typeof version === "number" &&
     typeof slots === "number" &&
@@ -118,8 +178,19 @@ export function decodeSlotMap(json: string): SlotMap {
     shards.every((shard) => typeof shard === "string") &&
     Array.isArray(ranges) &&
     ranges.every((range) => typeof range === "object" && range !== null);
-  if (!shaped) throw invalid("json", "the placement lacks version, slots, shards or ranges", []);
+  if (!shaped) throw invalidPlacement("json", "it lacks version, slots, shards or ranges");
   return slotMap({ version, slots, shards, ranges });
+}
+
+/** Neighbouring slots of one shard as one row. */
+function runsOf(held: readonly string[]): SlotRange[] {
+  const runs: { first: number; last: number; shard: string }[] = [];
+  for (const [slot, shard] of held.entries()) {
+    const run = runs.at(-1);
+    if (run?.shard === shard) run.last = slot;
+    else runs.push({ first: slot, last: slot, shard });
+  }
+  return runs;
 }
 
 function checkRange(range: SlotRange, next: number, rows: readonly SlotRange[]): void {
@@ -132,10 +203,9 @@ function checkRange(range: SlotRange, next: number, rows: readonly SlotRange[]):
 }
 
 function invalid(problem: string, what: string, rows: readonly SlotRange[]): TenfoldError {
-  const shown = rows.map(({ first, last, shard }) => `${first}-${last} ${shard}`).join(", ");
-  return new TenfoldError(
-    "TENFOLD_PARTITIONING_PLACEMENT_INVALID",
-    `This placement cannot be used: ${what}${shown === "" ? "" : ` (rows: ${shown})`}.`,
-    { details: { problem, rows } },
+  return invalidPlacement(
+    problem,
+    what,
+    rows.map((row) => ({ ...row })),
   );
 }
