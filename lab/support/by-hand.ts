@@ -17,8 +17,6 @@ export interface ByHand {
   readonly pid: number;
   readonly port: number;
   readonly adminPort: number;
-  /** How many requests of a route it has served, by its own `/metrics`. */
-  served(route: string): Promise<number>;
   /** Sends the signal and waits for the end; returns the exit code, null after a SIGKILL. */
   end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null>;
 }
@@ -59,12 +57,6 @@ export async function runByHand(options: ByHandOptions): Promise<ByHand> {
     },
   );
   const { port, adminPort } = await untilReady(child, name);
-  const served = async (route: string): Promise<number> => {
-    const response = await fetch(`http://127.0.0.1:${adminPort}/metrics`, {
-      headers: { authorization: `Bearer ${fleet.token}` },
-    });
-    return requestsOf(await response.text(), route);
-  };
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     const ended = child.exitCode !== null || child.signalCode !== null;
     const exited = ended ? undefined : once(child, "exit");
@@ -72,15 +64,7 @@ export async function runByHand(options: ByHandOptions): Promise<ByHand> {
     await exited;
     return child.exitCode;
   };
-  return { name, pid: child.pid as number, port, adminPort, served, end };
-}
-
-/** The sum over methods and statuses of a route's request counter, in a text of metrics. */
-export function requestsOf(metrics: string, route: string): number {
-  const lines = metrics.split("\n").filter((line) => {
-    return line.startsWith("tenfold_http_requests_total{") && line.includes(`route="${route}"`);
-  });
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+  return { name, pid: child.pid as number, port, adminPort, end };
 }
 
 /** Its ports, as its log tells them. */

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runByHand } from "../../../lab/support/by-hand.ts";
 import { type LabFleet, startFleet, until } from "../../../lab/support/fleet.ts";
 import { leftBehind } from "../../../lab/support/left-behind.ts";
+import { readMetrics, servedRequests } from "../../../lab/support/metrics.ts";
 import { countryFile } from "./geoip/country-file.ts";
 import { type BadRequest, badCursors, badRequests, badUrls } from "./testing/bad-requests.ts";
 import { fleetFileAllowing, smallFleetFile } from "./testing/fleet-files.ts";
@@ -281,7 +282,8 @@ describe("a process that is shot", () => {
       }
       const copy = await runByHand({ fleet, service: "guid", name: "guid-by-hand" });
       await until("calls of the copy", 10_000, async () => {
-        return (await copy.served("GET /api/v1/guid")) > 3;
+        const metrics = await readMetrics(copy.adminPort, fleet.token);
+        return servedRequests(metrics, "GET /api/v1/guid") > 3;
       });
       expect(await copy.end("SIGTERM")).toBe(0);
     } finally {
@@ -353,7 +355,14 @@ describe("the fleet as a whole", () => {
     const slow = `http://${pages?.address}:${pages?.port}/slow`;
     const underWay = write(user, { contents: "under way", url: slow });
     const scraping = instances.filter(({ service }) => service === "scrap");
-    await until("the slow page to be asked for", 5_000, () => inFlight(scraping));
+    await until("the slow page to be asked for", 5_000, async () => {
+      const all = await inParallel(scraping, (each) =>
+        readMetrics(each.adminPort as number, fleet.token),
+      );
+      return all.some(
+        (metrics) => metrics.get("tenfold_http_requests_in_flight")?.[0]?.value === 1,
+      );
+    });
     await fleet.stop();
     expect((await underWay).status).toBe(201);
     expect(leftBehind(folder)).toEqual([]);
@@ -364,13 +373,4 @@ describe("the fleet as a whole", () => {
     await fleet.stop();
     expect(leftBehind(folder)).toEqual([]);
   });
-
-  /** Is one of these serving a request? */
-  async function inFlight(instances: readonly { readonly adminPort: number | undefined }[]) {
-    const headers = { authorization: `Bearer ${fleet.token}` };
-    const texts = await inParallel(instances, ({ adminPort }) =>
-      call(`http://127.0.0.1:${adminPort}`, "/metrics", { headers }),
-    );
-    return texts.some(({ text }) => /^tenfold_http_requests_in_flight [1-9]/m.test(text));
-  }
 });
