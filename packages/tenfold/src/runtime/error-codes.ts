@@ -71,6 +71,17 @@ export const errorCodes = {
   TENFOLD_PARTITIONING_PLACEMENT_INVALID: "Correct the placement's rows that the message names.",
   TENFOLD_PARTITIONING_FORMAT_UNKNOWN: "Bring this program up to the version that wrote it.",
   TENFOLD_PARTITIONING_SLOT_UNKNOWN: "Ask for a slot of this map; they are counted from 0.",
+  TENFOLD_PARTITIONING_KIND_UNKNOWN: "Bring this program up to the version that wrote it.",
+  TENFOLD_PARTITIONING_VERSION_STALE: "Nothing to mend: a newer placement is in use already.",
+  TENFOLD_PARTITIONING_KEY_INVALID: "Give a key of the kind that the message names.",
+  TENFOLD_PARTITIONING_KEY_OUT_OF_RANGE: "Correct the key, or add a row that holds it.",
+  TENFOLD_PARTITIONING_KEYS_TIME_ORDERED:
+    "Place by slots, or by `reversedBits` of the id; ranges put every new row on the last shard.",
+  TENFOLD_PARTITIONING_KINDS_DIFFER:
+    "Compare placements of one kind, or count `movedShare` over keys of yours.",
+  TENFOLD_PARTITIONING_MOVE_INVALID: "Read the entry again: its state does not allow this step.",
+  TENFOLD_PARTITIONING_DIRECTORY_FULL:
+    "Move whole slots instead of single keys, or raise `entriesMax`.",
 
   // replication
   TENFOLD_REPLICATION_TOPOLOGY_INVALID:
