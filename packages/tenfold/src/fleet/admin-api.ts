@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
-import { errorText, isTenfoldError } from "../runtime/errors.ts";
+import { errorText, isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import type { EventLog } from "./event-log.ts";
+import { listen } from "./http-listen.ts";
+import { readJson } from "./json-body.ts";
 import type { ProcessStatus } from "./managed-process.ts";
 import { checkAdminRequest } from "./trust.ts";
 
@@ -26,9 +28,13 @@ export interface FleetStatus {
 /** What the admin API can do; the supervisor is one. */
 export interface AdminActions {
   status(): FleetStatus;
-  /** @throws TENFOLD_FLEET_INSTANCE_UNKNOWN */
+  /** @throws TENFOLD_FLEET_INSTANCE_UNKNOWN, TENFOLD_FLEET_INSTANCE_DOWN */
   kill(instance: string, signal: NodeJS.Signals): void;
-  /** One instance after the other; returns their names. @throws TENFOLD_FLEET_INSTANCE_UNKNOWN */
+  /**
+   * One instance after the other, and one request after the other; returns their names.
+   * @throws TENFOLD_FLEET_INSTANCE_UNKNOWN, TENFOLD_FLEET_START_FAILED when one does not come back;
+   * the rest then goes on as it is
+   */
   restart(name: string): Promise<readonly string[]>;
   /** Begins to stop the fleet. */
   stopSoon(): void;
@@ -58,10 +64,7 @@ export async function createAdminApi(options: AdminApiOptions): Promise<Server> 
       send(response, code === "TENFOLD_INTERNAL" ? 500 : 400, failure(code, errorText(error)));
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, resolve);
-  });
+  await listen(server, options);
   return server;
 }
 
@@ -81,27 +84,28 @@ async function answer(
     { token, ownHosts: [`${host}:${port}`, `localhost:${port}`] },
   );
   if (!trust.ok) return send(response, trust.status, failure(trust.code, trust.message));
-  const url = new URL(request.url ?? "/", "http://admin");
-  switch (`${request.method} ${url.pathname}`) {
+  const url = URL.parse(request.url ?? "/", "http://admin");
+  switch (`${request.method} ${url?.pathname}`) {
     case "GET /v1/state":
       return send(response, 200, actions.status());
     case "GET /v1/events": {
-      const waitMs = Math.min(Number(url.searchParams.get("waitMs") ?? 0) || 0, waitMsMax);
-      const after = Number(url.searchParams.get("after") ?? 0) || 0;
+      const number = (name: string) => Math.max(0, Number(url?.searchParams.get(name)) || 0);
+      const [after, waitMs] = [number("after"), Math.min(number("waitMs"), waitMsMax)];
       return send(response, 200, { events: await events.after(after, waitMs) });
     }
     case "POST /v1/kill": {
       const { instance, signal = "SIGKILL" } = await jsonBody(request);
+      const name = textOf("instance", instance);
       if (typeof signal !== "string" || !signals.includes(signal)) {
         const message = `signal must be one of ${signals.join(", ")}`;
         return send(response, 400, failure("TENFOLD_OPTION_INVALID", message));
       }
-      actions.kill(String(instance), signal as NodeJS.Signals);
-      return send(response, 200, { killed: instance, signal });
+      actions.kill(name, signal as NodeJS.Signals);
+      return send(response, 200, { killed: name, signal });
     }
     case "POST /v1/restart": {
-      const { name } = await jsonBody(request);
-      return send(response, 200, { restarted: await actions.restart(String(name)) });
+      const name = textOf("name", (await jsonBody(request)).name);
+      return send(response, 200, { restarted: await actions.restart(name) });
     }
     case "POST /v1/stop":
       actions.stopSoon();
@@ -112,17 +116,14 @@ async function answer(
 }
 
 async function jsonBody(request: IncomingMessage): Promise<Record<string, unknown>> {
-  let text = "";
-  for await (const chunk of request) {
-    text += chunk;
-    if (text.length > bodyBytesMax) return {};
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+  // A body that does not end is ended by the server's own limit.
+  const { signal } = new AbortController();
+  return Object(await readJson(request, { bodyBytesMax, signal }));
+}
+
+function textOf(field: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new TenfoldError("TENFOLD_FLEET_REQUEST_INVALID", `The body must have a text "${field}".`);
 }
 
 function failure(code: string, message: string): object {

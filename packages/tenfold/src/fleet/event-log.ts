@@ -16,7 +16,10 @@ export interface FleetEvent {
 
 export interface EventLog {
   add(event: Omit<FleetEvent, "sequence" | "timeMs">): void;
-  /** Events after a sequence, oldest first; waits up to `waitMs` for the first. */
+  /**
+   * Events after a sequence, oldest first; waits up to `waitMs` for the first. A sequence that was
+   * never given is of an earlier life of the fleet: all events are newer.
+   */
   after(sequence: number, waitMs: number): Promise<readonly FleetEvent[]>;
   /** Writes what is left. */
   close(): Promise<void>;
@@ -46,7 +49,8 @@ export function createEventLog(
       writing = writing.then(() => append(file, full)).catch(() => {});
     },
     async after(sequence, waitMs) {
-      const newer = () => events.filter((event) => event.sequence > sequence);
+      const from = sequence < next ? sequence : 0;
+      const newer = () => events.filter((event) => event.sequence > from);
       if (newer().length > 0 || waitMs <= 0) return newer();
       await new Promise<void>((resolve) => {
         const done = (): void => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import { type Clock, systemClock } from "../runtime/clock.ts";
 import {
   createManagedProcess,
   type ManagedProcess,
@@ -28,19 +29,23 @@ const script = `
   console.log("up", process.pid);
 `;
 
+function spawnOf(code: string) {
+  return () =>
+    spawnChild({
+      command: process.execPath,
+      args: ["-e", code],
+      env: { PATH: process.env.PATH ?? "" },
+      cwd: folder,
+      logFile: join(folder, "child.log"),
+      program: true,
+    });
+}
+
 function manage(code: string, options: { alive?: () => boolean } = {}) {
   const changes: ProcessChange[] = [];
   const managed = createManagedProcess({
     name: "child",
-    spawn: () =>
-      spawnChild({
-        command: process.execPath,
-        args: ["-e", code],
-        env: { PATH: process.env.PATH ?? "" },
-        cwd: folder,
-        logFile: join(folder, "child.log"),
-        program: true,
-      }),
+    spawn: spawnOf(code),
     isReady: async () => (await log()).includes(`up ${managed.status().pid}`),
     isAlive: async () => options.alive?.() ?? true,
     stopSignal: "SIGTERM",
@@ -136,4 +141,79 @@ test("a command that does not exist is told, not thrown", async () => {
   running = managed;
   managed.start();
   await until(() => changes.some((message) => message.includes("ENOENT")));
+});
+
+test("a spawn that throws counts as an end, and is tried again", async () => {
+  let tries = 0;
+  const changes: ProcessChange[] = [];
+  const managed = createManagedProcess({
+    name: "none",
+    spawn() {
+      tries += 1;
+      throw new Error("no room for its log");
+    },
+    isReady: async () => false,
+    isAlive: async () => false,
+    stopSignal: "SIGTERM",
+    stopGraceMs: 100,
+    onChange: (change) => changes.push(change),
+  });
+  running = managed;
+  managed.start();
+  await until(() => tries === 3);
+  expect(changes.filter(({ unexpected }) => unexpected)[0]?.message).toBe(
+    "ended: could not be started: no room for its log",
+  );
+});
+
+test("what was stopped does not start any more", async () => {
+  const { managed, changes } = manage(script);
+  await managed.stop();
+  managed.start();
+  expect(managed.status()).toMatchObject({ state: "stopped", pid: undefined });
+  expect(changes).toEqual([]);
+});
+
+test("a restart on request does not wait for the back-off of a crash loop", async () => {
+  let broken = true;
+  const healthy = spawnOf(script);
+  const failing = spawnOf("process.exit(3)");
+  const managed = createManagedProcess({
+    name: "child",
+    spawn: () => (broken ? failing() : healthy()),
+    isReady: async () => (await log()).includes(`up ${managed.status().pid}`),
+    isAlive: async () => true,
+    stopSignal: "SIGTERM",
+    stopGraceMs: 2_000,
+    onChange: () => {},
+  });
+  running = managed;
+  managed.start();
+  await until(() => managed.status().state === "failed");
+  broken = false;
+  await managed.restart(AbortSignal.timeout(10_000));
+  expect(managed.status().state).toBe("ready");
+});
+
+test("one that never answers in its start is killed and started again", async () => {
+  const fast: Clock = {
+    ...systemClock,
+    setTimer: (delayMs, run, options) => systemClock.setTimer(delayMs / 100, run, options),
+    sleep: (delayMs, options) => systemClock.sleep(delayMs / 100, options),
+  };
+  const changes: string[] = [];
+  const managed = createManagedProcess({
+    name: "frozen",
+    spawn: spawnOf("setInterval(() => {}, 1000)"),
+    isReady: async () => false,
+    isAlive: async () => false,
+    stopSignal: "SIGTERM",
+    stopGraceMs: 2_000,
+    onChange: ({ message }) => changes.push(message),
+    runtime: { clock: fast },
+  });
+  running = managed;
+  managed.start();
+  await until(() => managed.status().restarts === 1);
+  expect(changes).toContain("does not answer; killed");
 });

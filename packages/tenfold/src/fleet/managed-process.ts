@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 
 import type { Clock } from "../runtime/clock.ts";
-import { TenfoldError } from "../runtime/errors.ts";
+import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { type RestartPolicy, restartPolicy } from "./restart-policy.ts";
 
@@ -13,10 +13,14 @@ export type ProcessState = "starting" | "ready" | "stopping" | "backoff" | "fail
 
 export interface ManagedProcessOptions {
   readonly name: string;
+  /** What it throws counts as an end of the process. */
   spawn(): ChildProcess;
-  /** Does it serve? Asked until it does, then every `healthEveryMs`. Must not throw. */
+  /** Does it serve? Asked until it does. Must not throw. */
   isReady(): Promise<boolean>;
-  /** Does it answer at all? Three misses in a row while ready, and it is killed and restarted. */
+  /**
+   * Does it answer at all? Asked every `healthEveryMs`, in a start after `startQuietMs`; three
+   * misses in a row, and it is killed and started again. Must not throw.
+   */
   isAlive(): Promise<boolean>;
   readonly stopSignal: NodeJS.Signals;
   readonly stopGraceMs: number;
@@ -42,11 +46,14 @@ export interface ProcessStatus {
 export interface ManagedProcess {
   readonly name: string;
   status(): ProcessStatus;
-  /** Starts it, and again whenever it ends, until `stop`. */
+  /** Starts it, and again whenever it ends, until `stop`; after that it does nothing. */
   start(): void;
   /** Resolves when it is ready; rejects with the signal's reason. */
   whenReady(signal: AbortSignal): Promise<void>;
-  /** Asks it to end, starts it again at once, resolves when it is ready anew. */
+  /**
+   * Asks it to end, starts it again at once, also out of a back-off, and resolves when it is ready.
+   * @throws TENFOLD_FLEET_START_FAILED when it ends again and again, or the signal's reason
+   */
   restart(signal: AbortSignal): Promise<void>;
   /** Asks it to end, kills it after the grace period, resolves when it has ended. */
   stop(): Promise<void>;
@@ -56,9 +63,16 @@ export interface ManagedProcess {
 
 export const managedProcessDefaults: {
   readonly readyPollMs: number;
+  readonly startQuietMs: number;
   readonly healthEveryMs: number;
   readonly healthMissesMax: number;
-} = Object.freeze({ readyPollMs: 40, healthEveryMs: 2_000, healthMissesMax: 3 });
+} = Object.freeze({
+  readyPollMs: 40,
+  /** How long a new process may not answer at all before its misses count. */
+  startQuietMs: 30_000,
+  healthEveryMs: 2_000,
+  healthMissesMax: 3,
+});
 
 /** One process under supervision: started, watched, restarted by `restartPolicy`, stopped. */
 export function createManagedProcess(options: ManagedProcessOptions): ManagedProcess {
@@ -78,6 +92,7 @@ class SupervisedProcess implements ManagedProcess {
   #readyAtMs: number | undefined;
   #lastExit: string | undefined;
   #restarting = false;
+  #wait: AbortController | undefined;
   #running: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
 
@@ -101,7 +116,7 @@ class SupervisedProcess implements ManagedProcess {
   }
 
   start(): void {
-    this.#running ??= this.#runUntilStopped();
+    if (!this.#stopping.signal.aborted) this.#running ??= this.#runUntilStopped();
   }
 
   async whenReady(signal: AbortSignal): Promise<void> {
@@ -118,11 +133,13 @@ class SupervisedProcess implements ManagedProcess {
       this.#enter("stopping", "restarting on request");
       this.#askToEnd();
     }
+    this.#wait?.abort();
     while (this.#spawned === before) await this.#clock.sleep(20, { signal });
     await this.whenReady(signal);
   }
 
   stop(): Promise<void> {
+    this.#stopping.abort();
     if (this.#running === undefined) return Promise.resolve();
     this.#ending ??= this.#end(this.#running);
     return this.#ending;
@@ -145,7 +162,9 @@ class SupervisedProcess implements ManagedProcess {
       const { delayMs, looping, alarm } = this.#policy.ended(this.#clock.now() - began);
       const message = `ended: ${this.#lastExit}`;
       this.#enter(looping ? "failed" : "backoff", alarm ? `${message}; looping` : message, true);
-      await this.#clock.sleep(delayMs, { signal }).catch(() => {});
+      this.#wait = new AbortController();
+      await this.#pause(delayMs, AbortSignal.any([signal, this.#wait.signal]));
+      this.#wait = undefined;
     }
   }
 
@@ -156,42 +175,56 @@ class SupervisedProcess implements ManagedProcess {
     this.#enter("starting", this.#spawned === 1 ? "starting" : "starting again");
     const over = new AbortController();
     const exited = this.#spawn().finally(() => over.abort());
-    if (await this.#becomesReady(over.signal)) await this.#staysAlive(over.signal);
+    if (await this.#becomesReady(over.signal)) await this.#staysAlive("ready", over.signal);
     this.#lastExit = await exited;
     this.#child = undefined;
   }
 
   #spawn(): Promise<string> {
     return new Promise((resolve) => {
-      const child = this.#options.spawn();
-      this.#child = child;
-      child.once("error", (error) => resolve(`could not be started: ${error.message}`));
-      child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+      const failed = (error: unknown) => resolve(`could not be started: ${errorText(error)}`);
+      try {
+        const child = this.#options.spawn();
+        this.#child = child;
+        // A child that runs tells of a signal or a message that did not reach it: no end.
+        child.on("error", (error) => child.pid === undefined && failed(error));
+        child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+      } catch (error) {
+        failed(error);
+      }
     });
   }
 
   async #becomesReady(over: AbortSignal): Promise<boolean> {
-    while (!over.aborted) {
-      if (await this.#options.isReady()) break;
-      await this.#pause(managedProcessDefaults.readyPollMs, over);
+    const { readyPollMs, startQuietMs } = managedProcessDefaults;
+    const began = this.#clock.now();
+    const watched = new AbortController();
+    const ended = AbortSignal.any([over, watched.signal]);
+    const watch = this.#pause(startQuietMs, ended).then(() => this.#staysAlive("starting", ended));
+    while (!over.aborted && !(await this.#options.isReady())) {
+      await this.#pause(readyPollMs, over);
     }
-    if (over.aborted || this.#stopping.signal.aborted) return false;
+    watched.abort();
+    await watch;
+    if (over.aborted || this.#stopping.signal.aborted || this.#restarting) return false;
     this.#readyAtMs = this.#clock.wallNow();
-    this.#enter("ready", `ready after ${this.#readyAtMs - (this.#startedAtMs as number)} ms`);
+    this.#enter("ready", `ready after ${Math.round(this.#clock.now() - began)} ms`);
     return true;
   }
 
-  /** Returns when the process is over; one that no longer answers is ended by force. */
-  async #staysAlive(over: AbortSignal): Promise<void> {
+  /** Returns when the state is another; a process that no longer answers is ended by force. */
+  async #staysAlive(state: ProcessState, over: AbortSignal): Promise<void> {
+    const { healthEveryMs, healthMissesMax } = managedProcessDefaults;
     let misses = 0;
-    while (!over.aborted && this.#state === "ready") {
-      await this.#pause(managedProcessDefaults.healthEveryMs, over);
-      if (over.aborted || this.#state !== "ready") return;
+    while (!over.aborted && this.#state === state) {
       misses = (await this.#options.isAlive()) ? 0 : misses + 1;
-      if (misses < managedProcessDefaults.healthMissesMax || over.aborted) continue;
-      this.#enter("ready", "does not answer any more; killed", true);
-      this.signal("SIGKILL");
-      return;
+      if (over.aborted || this.#state !== state) return;
+      if (misses === healthMissesMax) {
+        this.#enter(state, "does not answer; killed", true);
+        this.signal("SIGKILL");
+        return;
+      }
+      await this.#pause(healthEveryMs, over);
     }
   }
 
@@ -200,7 +233,6 @@ class SupervisedProcess implements ManagedProcess {
   }
 
   async #end(running: Promise<void>): Promise<void> {
-    this.#stopping.abort();
     if (this.#child !== undefined) this.#enter("stopping", "stopping");
     this.#askToEnd();
     await running;

@@ -23,6 +23,7 @@ import {
   type ProcessChange,
 } from "./managed-process.ts";
 import { resolveSecret } from "./secret-reference.ts";
+import { sideBySide } from "./side-by-side.ts";
 import { spawnChild } from "./spawn-child.ts";
 
 export interface ManagedStoreOptions {
@@ -53,7 +54,7 @@ export interface ManagedStore {
   readonly servers: readonly StoreServer[];
   /** Makes, copies and starts what is needed, shards side by side. */
   bringUp(signal: AbortSignal): Promise<void>;
-  /** Standbys first, so that the primary's last writes reach them. */
+  /** Primaries first: each waits until its standbys have its last writes. */
   stop(): Promise<void>;
 }
 
@@ -115,8 +116,9 @@ async function embeddedStore(options: ManagedStoreOptions): Promise<ManagedStore
       })),
     ),
     async bringUp(signal) {
-      await Promise.all(
-        groups.map(async ({ servers, processes }) => {
+      await sideBySide(
+        signal,
+        groups.map(({ servers, processes }) => async (until) => {
           const host = {
             start: (server: PostgresServer) => processes[servers.indexOf(server)]?.start(),
             failure: (server: PostgresServer) => {
@@ -126,7 +128,10 @@ async function embeddedStore(options: ManagedStoreOptions): Promise<ManagedStore
             },
           };
           const steps = shardSteps(engine, servers, host);
-          await bringUpShard(steps, { signal, onStep: (step) => options.onStep(step.title) });
+          await bringUpShard(steps, {
+            signal: until,
+            onStep: (step) => options.onStep(step.title),
+          });
         }),
       );
     },
@@ -135,8 +140,8 @@ async function embeddedStore(options: ManagedStoreOptions): Promise<ManagedStore
         Promise.all(
           groups.flatMap(({ processes }) => processes.slice(from, to).map((p) => p.stop())),
         );
-      await all(1);
       await all(0, 1);
+      await all(1);
     },
   };
 }
@@ -151,7 +156,7 @@ function superviseServer(server: PostgresServer, options: ManagedStoreOptions): 
       return spawnChild({ ...command, logFile: logFile(options, name), program: false });
     },
     isReady: () => server.isReady(),
-    isAlive: () => server.isReady(),
+    isAlive: () => server.isAlive(),
     stopSignal: server.stopSignal,
     stopGraceMs: serverDefaults.stopGraceMs,
     onChange: (change) => options.onChange(name, change),

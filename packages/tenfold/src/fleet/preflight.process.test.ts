@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +49,41 @@ test("fresh empties the folder; data of another format or fleet are refused and 
   expect(await readdir(folder)).not.toContain("keep");
 });
 
+test("fresh never empties a folder that holds no fleet's data", async () => {
+  await writeFile(join(folder, "thesis.txt"), "years of work");
+  await expect(takeDataFolder(folder, "shop", true)).rejects.toMatchObject({
+    code: "TENFOLD_FLEET_DATA_UNKNOWN",
+  });
+  expect(await readdir(folder)).toContain("thesis.txt");
+});
+
+test("what a killed --fresh left half removed is not taken for data", async () => {
+  await writeFile(join(folder, "format.json"), '{"format":"half removed"}');
+  await writeFile(join(folder, "store"), "half of it");
+  await expect(takeDataFolder(folder, "shop", false)).rejects.toThrow(/half removed/);
+  (await takeDataFolder(folder, "shop", true)).release();
+  expect(await readdir(folder)).not.toContain("store");
+});
+
+test("a folder that cannot be made or written is refused with the reason", async () => {
+  await writeFile(join(folder, "file"), "");
+  await expect(takeDataFolder(join(folder, "file", "data"), "shop", false)).rejects.toMatchObject({
+    code: "TENFOLD_FLEET_FOLDER_UNUSABLE",
+    message: expect.stringContaining("ENOTDIR"),
+  });
+  await mkdir(join(folder, "locked", "lock.db"), { recursive: true });
+  await expect(takeDataFolder(join(folder, "locked"), "shop", false)).rejects.toMatchObject({
+    code: "TENFOLD_FLEET_FOLDER_UNUSABLE",
+  });
+});
+
+test("an address that is not of this machine is told as such", async () => {
+  const ports = new Map([[24_000, "gateway"]]);
+  await expect(checkPorts({ address: "203.0.113.7" }, ports)).rejects.toThrow(
+    /does not have the address/,
+  );
+});
+
 test("taken ports are named together with what they are for", async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -57,7 +92,7 @@ test("taken ports are named together with what they are for", async () => {
   const ports = new Map([[port, "gateway"]]);
   await expect(checkPorts({ address: "127.0.0.1" }, ports)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_PORT_TAKEN",
-    message: expect.stringContaining(`${port} (gateway)`),
+    message: expect.stringContaining(`${port} (gateway: held by another program)`),
   });
   server.close();
 });

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
-import { TenfoldError } from "../runtime/errors.ts";
+import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { fileStorage, type Storage } from "../runtime/storage.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 
@@ -12,63 +13,91 @@ const freeBytesMin = 256 * 1024 * 1024;
 
 /**
  * Takes the data folder for this process: makes it, locks it, checks its format and the disk, and
- * with `fresh` empties it.
+ * with `fresh` empties it. A folder that holds anything else is never emptied.
  *
- * @throws TENFOLD_FLEET_ALREADY_RUNNING, TENFOLD_FLEET_DISK_FULL, TENFOLD_FLEET_DATA_UNKNOWN
+ * @throws TENFOLD_FLEET_ALREADY_RUNNING, TENFOLD_FLEET_DISK_FULL, TENFOLD_FLEET_DATA_UNKNOWN,
+ * TENFOLD_FLEET_FOLDER_UNUSABLE
  */
 export async function takeDataFolder(
   folder: string,
   fleet: string,
   fresh: boolean,
 ): Promise<FolderLock> {
-  // Others may pass through, not look in: a database server may have to run as another user.
-  await mkdir(folder, { recursive: true, mode: 0o711 }).catch(refuseFullDisk);
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < freeBytesMin) throw diskFull(folder, bavail * bsize);
-  const lock = lockFolder(folder);
+  let lock: FolderLock | undefined;
   try {
-    if (fresh) await empty(folder);
-    await checkFormat(folder, fleet);
+    // Others may pass through, not look in: a database server may have to run as another user.
+    await mkdir(folder, { recursive: true, mode: 0o711 });
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize < freeBytesMin) throw diskFull(folder, bavail * bsize);
+    lock = lockFolder(folder);
+    const storage = fileStorage(folder);
+    if (fresh) await empty(folder, storage);
+    await checkFormat(folder, fleet, storage);
     return lock;
   } catch (error) {
-    lock.release();
-    throw error;
+    lock?.release();
+    throw folderFailure(folder, error);
   }
 }
 
-async function empty(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name.startsWith("lock.db")) continue;
+/** The coded form of an error from the file system or the lock; all others pass. */
+export function folderFailure(folder: string, error: unknown): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined && code !== "ERR_SQLITE_ERROR") return error;
+  if (code === "ENOSPC" || code === "EDQUOT") return diskFull(folder, 0);
+  return new TenfoldError(
+    "TENFOLD_FLEET_FOLDER_UNUSABLE",
+    `The data folder ${folder} cannot be used (${errorText(error)}): make it writable for the ` +
+      "user who starts the fleet, or give another with --data.",
+    { cause: error },
+  );
+}
+
+const formatFile = "format.json";
+
+async function empty(folder: string, storage: Storage): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => !name.startsWith("lock.db"));
+  if (names.length === 0) return;
+  if (!names.includes(formatFile)) {
+    throw new TenfoldError(
+      "TENFOLD_FLEET_DATA_UNKNOWN",
+      `${folder} holds files, but not the data of a fleet (no ${formatFile}), so --fresh leaves ` +
+        "it alone: empty it yourself, or give another folder with --data.",
+    );
+  }
+  // Goes last: what a killed --fresh leaves half removed must not be taken for data.
+  await storage.write(formatFile, JSON.stringify({ format: "half removed" }));
+  for (const name of names.filter((each) => each !== formatFile)) {
     await rm(join(folder, name), { recursive: true, force: true });
   }
+  await storage.remove(formatFile);
 }
 
-async function checkFormat(folder: string, fleet: string): Promise<void> {
-  const file = join(folder, "format.json");
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text === undefined) {
-    await writeFile(file, JSON.stringify({ format: dataFormat, fleet }), { mode: 0o600 }).catch(
-      refuseFullDisk,
-    );
-    return;
+async function checkFormat(folder: string, fleet: string, storage: Storage): Promise<void> {
+  const kept = await storage.read(formatFile);
+  if (kept === undefined) {
+    return await storage.write(formatFile, JSON.stringify({ format: dataFormat, fleet }));
   }
-  let found: { format?: unknown; fleet?: unknown } = {};
-  try {
-    found = JSON.parse(text);
-  } catch {
-    // Falls through to the refusal below, with an unknown format.
-  }
-  if (found.format === dataFormat && found.fleet === fleet) return;
+  const { format, fleet: owner } = parsed(Buffer.from(kept).toString());
+  if (format === dataFormat && owner === fleet) return;
   throw new TenfoldError(
     "TENFOLD_FLEET_DATA_UNKNOWN",
-    `${folder} holds format ${found.format} of fleet "${found.fleet}"; expected format ` +
-      `${dataFormat} of "${fleet}". Give another folder with --data, or start anew with --fresh.`,
+    `${folder} holds format ${format} of fleet "${owner}"; expected format ${dataFormat} of ` +
+      `"${fleet}". Give another folder with --data, or start anew with --fresh.`,
   );
+}
+
+function parsed(text: string): { format?: unknown; fleet?: unknown } {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return {};
+  }
 }
 
 /**
  * @param ports every port that the plan will listen on, with what for.
- * @throws TENFOLD_FLEET_PORT_TAKEN naming all that are taken.
+ * @throws TENFOLD_FLEET_PORT_TAKEN naming all that cannot be had, and why.
  */
 export async function checkPorts(
   plan: Pick<FleetPlan, "address">,
@@ -76,13 +105,14 @@ export async function checkPorts(
 ): Promise<void> {
   const taken: string[] = [];
   for (const [port, purpose] of ports) {
-    if (!(await isFree(plan.address, port))) taken.push(`${port} (${purpose})`);
+    const reason = await refusal(plan.address, port);
+    if (reason !== undefined) taken.push(`${port} (${purpose}: ${reason})`);
   }
   if (taken.length === 0) return;
   throw new TenfoldError(
     "TENFOLD_FLEET_PORT_TAKEN",
-    `Port ${taken.join(", ")} on ${plan.address} is held by another program. Stop it, or move ` +
-      "the fleet to other ports with --ports FROM.",
+    `These ports on ${plan.address} cannot be had: ${taken.join(", ")}. Stop the program that ` +
+      "holds them, or move the fleet to other ports with --ports FROM.",
   );
 }
 
@@ -98,17 +128,22 @@ export function plannedPorts(plan: FleetPlan): Map<number, string> {
   return ports;
 }
 
-function isFree(host: string, port: number): Promise<boolean> {
+const refusals: Readonly<Record<string, string>> = {
+  EADDRINUSE: "held by another program",
+  EACCES: "only root may have it",
+  EADDRNOTAVAIL: "this machine does not have the address",
+};
+
+/** Why a port cannot be listened on, or undefined when it can. */
+function refusal(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      resolve(refusals[error.code ?? ""] ?? errorText(error)),
+    );
+    const free = (): unknown => server.close(() => resolve(undefined));
+    server.listen({ host, port, exclusive: true }, free);
   });
-}
-
-function refuseFullDisk(error: NodeJS.ErrnoException): never {
-  if (error.code === "ENOSPC" || error.code === "EDQUOT") throw diskFull("the data folder", 0);
-  throw error;
 }
 
 function diskFull(folder: string, freeBytes: number): TenfoldError {

@@ -1,7 +1,7 @@
 import type { Coordinator } from "../coordination/coordinator.ts";
 import { fleetKeys } from "../coordination/keys.ts";
 import { connectEtcd } from "../engines/etcd/index.ts";
-import { encodeSlotMap, evenSlotMap } from "../partitioning/slot-map.ts";
+import { decodeSlotMap, encodeSlotMap, evenSlotMap } from "../partitioning/slot-map.ts";
 import { decodeTopology, encodeTopology, type Topology } from "../replication/topology.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
@@ -27,7 +27,10 @@ export async function publishMaps(
       const shards = store.connections.map(({ name }) => name);
       const { slots } = plan.stores.find(({ name }) => name === store.name)?.definition ?? {};
       const placement = encodeSlotMap(evenSlotMap(shards, slots));
-      await update(coordinator, keys.placement(store.name), signal, (found) => found ?? placement);
+      await update(coordinator, keys.placement(store.name), signal, (found) => {
+        if (found !== undefined) refuseOtherPlacement(store.name, found, placement);
+        return found ?? placement;
+      });
       for (const [shard, topology] of store.topologies) {
         const key = keys.topology(store.name, shard);
         await update(coordinator, key, signal, (found) => nextTopology(found, topology));
@@ -36,6 +39,23 @@ export async function publishMaps(
   } finally {
     await coordinator.close();
   }
+}
+
+/**
+ * Slots cannot move yet, so a file that names other shards, or another number of slots, would leave
+ * posts behind or send new ones to nowhere.
+ * @throws TENFOLD_FLEET_STORE_CHANGED
+ */
+export function refuseOtherPlacement(store: string, found: string, wanted: string): void {
+  const [kept, said] = [decodeSlotMap(found), decodeSlotMap(wanted)];
+  const same = kept.slots === said.slots && kept.shards.join() === said.shards.join();
+  if (same) return;
+  const text = ({ slots, shards }: typeof kept) => `${slots} slots on ${shards.join(", ")}`;
+  throw new TenfoldError(
+    "TENFOLD_FLEET_STORE_CHANGED",
+    `The data of store "${store}" is placed as ${text(kept)}; the fleet file says ` +
+      `${text(said)}. Put the file back, or start anew with --fresh.`,
+  );
 }
 
 /** The entry as found when it names the same servers, else a newer one that names ours. */

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
+
+import { openChildLog } from "./child-log.ts";
 
 export interface ChildSpec {
   readonly command: string;
@@ -17,7 +19,6 @@ export interface ChildSpec {
   readonly program: boolean;
 }
 
-const logBytesMax = 16 * 1024 * 1024;
 const setprivPaths = ["/usr/bin/setpriv", "/bin/setpriv"];
 
 /**
@@ -26,8 +27,7 @@ const setprivPaths = ["/usr/bin/setpriv", "/bin/setpriv"];
  * and through the IPC channel everywhere.
  */
 export function spawnChild(spec: ChildSpec): ChildProcess {
-  rotateLog(spec.logFile);
-  const log = openSync(spec.logFile, "a", 0o600);
+  const log = openChildLog(spec.logFile);
   const setpriv = spec.program ? setprivPaths.find((path) => existsSync(path)) : undefined;
   try {
     return spawn(
@@ -46,11 +46,4 @@ export function spawnChild(spec: ChildSpec): ChildProcess {
   } finally {
     closeSync(log);
   }
-}
-
-/** Keeps one older log beside the current one, at most `logBytesMax` each at every start. */
-function rotateLog(file: string): void {
-  if (!existsSync(file) || statSync(file).size < logBytesMax) return;
-  rmSync(`${file}.1`, { force: true });
-  renameSync(file, `${file}.1`);
 }

@@ -1,21 +1,23 @@
-import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import type { Server } from "node:http";
 import { join } from "node:path";
 
-import { TenfoldError } from "../runtime/errors.ts";
+import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { fileStorage, type Storage } from "../runtime/storage.ts";
 import { type AdminActions, createAdminApi, type FleetStatus } from "./admin-api.ts";
+import { trimChildLog } from "./child-log.ts";
 import { createEventLog, type EventLog, type FleetEvent } from "./event-log.ts";
 import type { FleetPlan, ProcessKind, ProcessPlan } from "./fleet-plan.ts";
+import { fleetToken } from "./fleet-token.ts";
 import type { FolderLock } from "./folder-lock.ts";
 import { probeStatus } from "./http-probe.ts";
 import { createManagedProcess, type ManagedProcess } from "./managed-process.ts";
 import { createManagedStore, type ManagedStore } from "./managed-store.ts";
-import { checkPorts, plannedPorts, takeDataFolder } from "./preflight.ts";
+import { checkPorts, folderFailure, plannedPorts, takeDataFolder } from "./preflight.ts";
 import { processEnvironment } from "./process-environment.ts";
 import { publishMaps } from "./publish-maps.ts";
+import { sideBySide } from "./side-by-side.ts";
 import { spawnChild } from "./spawn-child.ts";
 
 export interface SupervisorOptions {
@@ -57,13 +59,18 @@ interface Supervised {
 
 export const supervisorDefaults: {
   readonly startTimeoutMs: number;
+  readonly restartTimeoutMs: number;
   readonly stopGraceMs: number;
   readonly probeTimeoutMs: number;
+  readonly trimLogsEveryMs: number;
 } = Object.freeze({
   startTimeoutMs: 120_000,
+  /** Of one instance in a rolling restart. */
+  restartTimeoutMs: 60_000,
   /** The service host drains for up to ten seconds; a process that takes longer is killed. */
   stopGraceMs: 15_000,
   probeTimeoutMs: 2_000,
+  trimLogsEveryMs: 30_000,
 });
 
 /**
@@ -71,7 +78,7 @@ export const supervisorDefaults: {
  * data and serves no request; when it dies its children die.
  *
  * @throws TENFOLD_FLEET_ALREADY_RUNNING, TENFOLD_FLEET_PORT_TAKEN, TENFOLD_FLEET_DISK_FULL,
- * TENFOLD_FLEET_DATA_UNKNOWN
+ * TENFOLD_FLEET_DATA_UNKNOWN, TENFOLD_FLEET_FOLDER_UNUSABLE
  */
 export async function createSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { plan, fresh = false } = options;
@@ -83,7 +90,7 @@ export async function createSupervisor(options: SupervisorOptions): Promise<Supe
     return new HostSupervisor(options, lock, storage, await fleetToken(storage));
   } catch (error) {
     lock.release();
-    throw error;
+    throw folderFailure(plan.dataFolder, error);
   }
 }
 
@@ -102,6 +109,8 @@ class HostSupervisor implements Supervisor, AdminActions {
   #askStop: () => void = () => {};
   #stores: readonly ManagedStore[] = [];
   #admin: Server | undefined;
+  #starting: Promise<void> | undefined;
+  #rolling: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions, lock: FolderLock, storage: Storage, token: string) {
@@ -126,9 +135,8 @@ class HostSupervisor implements Supervisor, AdminActions {
       this.#ended.abort(this.#tooLate()),
     );
     try {
-      await this.#bringUp(AbortSignal.any([signal, this.#ended.signal]));
-      const address = `http://${this.#plan.address}:${this.#plan.adminPort}`;
-      await this.#storage.write("supervisor.json", JSON.stringify({ address, pid: process.pid }));
+      this.#starting ??= this.#bringUp(AbortSignal.any([signal, this.#ended.signal]));
+      await this.#starting;
     } finally {
       timer.cancel();
     }
@@ -138,12 +146,18 @@ class HostSupervisor implements Supervisor, AdminActions {
     const { address: host, adminPort: port } = this.#plan;
     const [token, actions, events] = [this.#token, this, this.#events];
     this.#admin = await createAdminApi({ host, port, token, actions, events });
+    const address = `http://${host}:${port}`;
+    await this.#storage.write("supervisor.json", JSON.stringify({ address, pid: process.pid }));
+    void this.#trimLogs();
     this.#stores = await Promise.all(this.#plan.stores.map((plan) => this.#manageStore(plan)));
-    const databases = Promise.all(this.#stores.map((store) => store.bringUp(signal)));
-    const coordinator = this.#startKinds(["coordinator"], signal)
-      .then(() => publishMaps(this.#plan, this.#stores, this.#token, signal))
-      .then(() => this.#startKinds(["queue", "service", "gateway", "console"], signal));
-    await Promise.all([databases, coordinator]);
+    await sideBySide(signal, [
+      ...this.#stores.map((store) => (until: AbortSignal) => store.bringUp(until)),
+      async (until) => {
+        await this.#startKinds(["coordinator"], until);
+        await publishMaps(this.#plan, this.#stores, this.#token, until);
+        await this.#startKinds(["queue", "service", "gateway", "console"], until);
+      },
+    ]);
   }
 
   async #manageStore(plan: FleetPlan["stores"][number]): Promise<ManagedStore> {
@@ -244,17 +258,46 @@ class HostSupervisor implements Supervisor, AdminActions {
 
   kill(instance: string, signal: NodeJS.Signals): void {
     const process = this.#all().find(({ name }) => name === instance);
-    if (process === undefined) throw this.#unknown(instance);
+    if (process === undefined) {
+      throw unknownName(
+        instance,
+        this.#all().map(({ name }) => name),
+      );
+    }
     this.#tell(instance, `${signal} on request`);
-    process.signal(signal);
+    if (process.signal(signal)) return;
+    const message = `${instance} does not run just now: ${process.status().lastExit}.`;
+    throw new TenfoldError("TENFOLD_FLEET_INSTANCE_DOWN", message, { retryable: true });
   }
 
   async restart(name: string): Promise<readonly string[]> {
     const own = this.#processes.filter(({ plan }) => plan.service === name || plan.name === name);
-    if (own.length === 0) throw this.#unknown(name);
-    this.#tell(name, "rolling restart");
-    for (const { process } of own) await process.restart(this.#ended.signal);
-    return own.map(({ plan }) => plan.name);
+    if (own.length === 0) {
+      const names = this.#processes.flatMap(({ plan }) => [plan.service, plan.name]);
+      throw unknownName(name, [...new Set(names)]);
+    }
+    // In turn: two at once would take two instances of a service away.
+    const turn = this.#rolling.then(async () => {
+      this.#tell(name, "rolling restart");
+      for (const { process } of own) await this.#restartOne(process);
+      return own.map(({ plan }) => plan.name);
+    });
+    this.#rolling = turn.catch(() => {});
+    return await turn;
+  }
+
+  async #restartOne(process: ManagedProcess): Promise<void> {
+    const { restartTimeoutMs } = supervisorDefaults;
+    const late = new AbortController();
+    const timer = this.#runtime.clock.setTimer(restartTimeoutMs, () => {
+      const message = `${process.name} was not ready ${restartTimeoutMs / 1_000} s after its restart`;
+      late.abort(new TenfoldError("TENFOLD_FLEET_START_FAILED", `${message}: its log says why.`));
+    });
+    try {
+      await process.restart(AbortSignal.any([this.#ended.signal, late.signal]));
+    } finally {
+      timer.cancel();
+    }
   }
 
   stopSoon(): void {
@@ -274,6 +317,8 @@ class HostSupervisor implements Supervisor, AdminActions {
     }
     await Promise.all(this.#stores.map((store) => store.stop()));
     await Promise.all(this.#ofKinds(["coordinator"]).map(({ process }) => process.stop()));
+    // A start that was broken off may still be writing; the folder is ours until it has ended.
+    await this.#starting?.catch(() => {});
     this.#admin?.close();
     this.#admin?.closeAllConnections();
     await this.#events.close();
@@ -290,20 +335,27 @@ class HostSupervisor implements Supervisor, AdminActions {
     this.#events.add({ instance, kind: "request", message, unexpected: false });
   }
 
-  #unknown(name: string): TenfoldError {
-    const names = this.#all().map((process) => process.name);
-    return new TenfoldError(
-      "TENFOLD_FLEET_INSTANCE_UNKNOWN",
-      `There is no "${name.slice(0, 60)}" here; there are: ${names.join(", ")}.`,
-    );
+  async #trimLogs(): Promise<void> {
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      for (const { name } of this.#all()) this.#trimLog(name);
+      const { trimLogsEveryMs } = supervisorDefaults;
+      await this.#runtime.clock.sleep(trimLogsEveryMs, { signal }).catch(() => {});
+    }
+  }
+
+  #trimLog(name: string): void {
+    try {
+      trimChildLog(join(this.#plan.dataFolder, "logs", `${name}.log`));
+    } catch (error) {
+      this.#tell("supervisor", `the log of ${name} cannot be trimmed: ${errorText(error)}`);
+    }
   }
 }
 
-/** The fleet's own token, made on first use: who has it may look and shoot. */
-async function fleetToken(storage: Storage): Promise<string> {
-  const kept = await storage.read("token");
-  if (kept !== undefined) return Buffer.from(kept).toString();
-  const token = randomBytes(24).toString("base64url");
-  await storage.write("token", token);
-  return token;
+function unknownName(name: string, names: readonly string[]): TenfoldError {
+  return new TenfoldError(
+    "TENFOLD_FLEET_INSTANCE_UNKNOWN",
+    `There is no "${name.slice(0, 60)}" here; there are: ${names.join(", ")}.`,
+  );
 }

@@ -42,8 +42,13 @@ export const errorCodes = {
   TENFOLD_FLEET_PORT_TAKEN:
     "Stop the program that holds the port, or move the fleet with `--ports FROM`.",
   TENFOLD_FLEET_DISK_FULL: "Free space on the disk that holds the data folder.",
+  TENFOLD_FLEET_FOLDER_UNUSABLE:
+    "Make the data folder writable for the user who starts the fleet, or give another.",
   TENFOLD_FLEET_DATA_UNKNOWN:
-    "The data folder was written by another version: use that one, or start anew with `--fresh`.",
+    "The data folder holds something else: give another with `--data`, or start anew, `--fresh`.",
+  TENFOLD_FLEET_STORE_CHANGED:
+    "Put the store in the fleet file back as the message says, or start anew with `--fresh`.",
+  TENFOLD_FLEET_INSTANCE_DOWN: "Wait until it runs again; `npx tenfold status` shows when.",
   TENFOLD_FLEET_INSTANCE_UNKNOWN: "Use one of the names that `npx tenfold status` shows.",
   TENFOLD_FLEET_START_FAILED:
     "Read the log that the message names; the fleet did not come up in time.",

@@ -106,10 +106,18 @@ export function postgresError(error: unknown, where: string): TenfoldError {
   // The driver itself gives up on a password that is empty, before the server can refuse it.
   const refused = refusedStates.test(state) || /^SASL: /.test(errorText(error));
   if (refused) return new TenfoldError("TENFOLD_POSTGRES_REFUSED", text, options);
-  // Five characters are a state of the server; everything else is the connection's own trouble.
-  const answered = /^[0-9A-Z]{5}$/.test(state) && !/^E[A-Z]{4}$/.test(state);
-  if (answered && !retryableStates.test(state)) {
+  if (isServerState(state) && !retryableStates.test(state)) {
     return new TenfoldError("TENFOLD_POSTGRES_QUERY_FAILED", text, options);
   }
   return new TenfoldError("TENFOLD_POSTGRES_UNAVAILABLE", text, { ...options, retryable: true });
+}
+
+/** Did the server itself say this error of ours, and not merely stay silent or away? */
+export function saidByServer(error: unknown): boolean {
+  return error instanceof TenfoldError && isServerState(String(error.details.state));
+}
+
+/** Five characters are a state of the server; everything else is the connection's own trouble. */
+function isServerState(state: string): boolean {
+  return /^[0-9A-Z]{5}$/.test(state) && !/^E[A-Z]{4}$/.test(state);
 }

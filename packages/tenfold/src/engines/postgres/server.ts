@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 import type { Clock } from "../../runtime/clock.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
-import { type PgClientConfig, withClient } from "./client.ts";
+import { type PgClientConfig, saidByServer, withClient } from "./client.ts";
 import type { PostgresEngine } from "./engine.ts";
 import { dataVersion, initialise } from "./initialise.ts";
 import { seedStandby } from "./seed-standby.ts";
@@ -75,8 +75,10 @@ export interface PostgresServer {
   command(): ServerCommand;
   /** Asks it with a real query. @throws TENFOLD_POSTGRES_UNAVAILABLE, TENFOLD_POSTGRES_REFUSED */
   state(): Promise<ServerState>;
-  /** Answers it? Never throws. */
+  /** Does it answer queries? Never throws. */
   isReady(): Promise<boolean>;
+  /** Does it answer at all, be it that it recovers or has no connection left? Never throws. */
+  isAlive(): Promise<boolean>;
   /**
    * Waits until it answers, and a standby receives from its primary.
    * @throws TENFOLD_DEADLINE_EXCEEDED, or what `failure` says
@@ -116,6 +118,8 @@ export function postgresServer(
       () => true,
       () => false,
     );
+
+  const isAlive = (): Promise<boolean> => state().then(() => true, saidByServer);
 
   const openFolder = async (): Promise<void> => {
     await mkdir(spec.folder, { recursive: true, mode: 0o700 });
@@ -174,6 +178,7 @@ export function postgresServer(
     },
     state,
     isReady,
+    isAlive,
     waitReady: (options) => waitReady(spec.name, state, clock, options),
     failure: (log) => serverFailure(spec.name, log),
     superuser,
