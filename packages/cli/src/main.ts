@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { errorText, isTenfoldError } from "tenfold/runtime";
 
 import { controlCommands } from "./commands/control.ts";
+import { ringCommand } from "./commands/ring.ts";
 import { run } from "./commands/run.ts";
 import { up } from "./commands/up.ts";
 import { version } from "./version.ts";
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--fleet <file>", "the fleet file", process.env.TENFOLD_FLEET_FILE ?? "fleet.ts")
     .action(run);
   for (const command of controlCommands()) program.addCommand(command);
+  program.addCommand(ringCommand());
   try {
     await program.parseAsync(argv as string[]);
   } catch (error) {
