@@ -11,7 +11,6 @@ export const appErrorStatus = {
   POSTS_PAGE_UNAVAILABLE: 422,
   POSTS_IP_INVALID: 400,
   POSTS_GEOIP_UNAVAILABLE: 503,
-  POSTS_GUID_NO_WORKER: 503,
 } as const satisfies Record<string, number>;
 
 export type AppErrorCode = keyof typeof appErrorStatus;

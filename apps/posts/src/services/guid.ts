@@ -1,28 +1,30 @@
+import { coordinatorWorkerRecords, fleetKeys } from "tenfold/coordination";
 import { defineService, type ServiceContext } from "tenfold/fleet";
-import { formatId } from "tenfold/identifiers";
+import { createLeasedIds, snowflake } from "tenfold/identifiers";
 import { numberOption, refuseUnknownKeys } from "tenfold/runtime";
 
-import { createWorkerIds } from "../guid/worker-ids.ts";
+import { guidRoutes } from "../guid/guid-routes.ts";
 
-/** Hands out Snowflake ids: `GET /api/v1/guid`. Both fields are text: a double has too few bits. */
+/** Hands out Snowflake ids: `GET /api/v1/guid`, and `/api/v1/guid/blocks?size=…` for many. */
 export const service = defineService({
   name: "guid",
   start(context: ServiceContext) {
-    const ids = createWorkerIds({
-      fleet: context.instance.fleet,
-      coordinator: context.coordinator,
-      session: () => context.session(),
-      runtime: context.runtime,
-      ...epochSetting(context.settings),
+    const { instance, coordinator, runtime, metrics, session } = context;
+    const epoch = epochSetting(context.settings);
+    const ids = createLeasedIds({
+      records: coordinatorWorkerRecords(coordinator, {
+        prefix: fleetKeys(instance.fleet).numbers("snowflake"),
+        session,
+      }),
+      generator: (lease) => snowflake({ ...lease, ...epoch }),
+      owner: instance.name,
+      workers: 1_024,
+      runtime,
+      metrics,
     });
     return {
-      routes: {
-        "GET /api/v1/guid": () => {
-          const guid = formatId(ids.next());
-          return { status: 200, body: { guid, guid_str: guid } };
-        },
-      },
-      notReady: () => (ids.worker === undefined ? "claiming a worker number" : undefined),
+      routes: guidRoutes(ids),
+      notReady: () => (ids.status().worker === undefined ? "claiming a worker number" : undefined),
       close: () => ids.close(),
     };
   },

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMemoryCoordinator } from "tenfold/engines/memory";
 import type { RunningService, Service, ServiceContext, ServiceRequest } from "tenfold/fleet";
-import { parseId } from "tenfold/identifiers";
+import { decodeIdBlock, parseId } from "tenfold/identifiers";
 import { systemRuntime } from "tenfold/runtime";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
@@ -44,7 +44,7 @@ async function call(running: RunningService, route: string, parts: Partial<Servi
   return await handler(request as ServiceRequest);
 }
 
-test("guid answers the same id twice as text, and 503 once its session is over", async () => {
+test("guid answers the same id twice as text, and goes on when its session is over", async () => {
   const { running, session } = await start(guid);
   const get = async () => (await call(running, "GET /api/v1/guid")).body as Record<string, string>;
   const first = await get();
@@ -52,8 +52,34 @@ test("guid answers the same id twice as text, and 503 once its session is over",
   const second = await get();
   expect(parseId(second.guid)).toBeGreaterThan(parseId(first.guid));
   await session.close();
-  await expect(get()).rejects.toMatchObject({ code: "POSTS_GUID_NO_WORKER", status: 503 });
-  await vi.waitFor(async () => expect(await running.notReady?.()).toMatch(/worker number/));
+  expect(parseId((await get()).guid)).toBeGreaterThan(parseId(second.guid));
+});
+
+test("guid hands out blocks that repeat neither each other nor single ids", async () => {
+  const { running } = await start(guid);
+  const route = "GET /api/v1/guid/blocks";
+  const ids = new Set<bigint>();
+  for (const size of ["1", "10000", "65536"]) {
+    const query = new URLSearchParams({ size });
+    const runs = decodeIdBlock((await call(running, route, { query })).body);
+    for (const { first, count } of runs) {
+      for (let step = 0; step < count; step++) ids.add(first + BigInt(step));
+    }
+  }
+  ids.add(parseId(((await call(running, "GET /api/v1/guid")).body as { guid: string }).guid));
+  expect(ids.size).toBe(1 + 10_000 + 65_536 + 1);
+  for (const query of [
+    "",
+    "size=0",
+    "size=-1",
+    "size=1.5",
+    "size=65537",
+    "size=x",
+    "size=1&size=2",
+  ]) {
+    const asked = call(running, route, { query: new URLSearchParams(query) });
+    await expect(asked).rejects.toMatchObject({ code: "POSTS_INPUT_INVALID", status: 400 });
+  }
 });
 
 test("scrap refuses what it was not asked properly, and urls that lead inside", async () => {

@@ -20,3 +20,7 @@ export { type FleetKeys, fleetKeys } from "./keys.ts";
 export { claimNumber, type NumberClaim, type NumberClaimOptions } from "./number-claim.ts";
 export { type RevisedChange, type WatchBuffer, watchBuffer } from "./watch-buffer.ts";
 export { type WatchedMap, type WatchedMapOptions, watchedMap } from "./watched-map.ts";
+export {
+  type CoordinatorWorkerRecordsOptions,
+  coordinatorWorkerRecords,
+} from "./worker-records.ts";

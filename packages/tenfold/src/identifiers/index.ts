@@ -1,3 +1,11 @@
+export {
+  type BlockIds,
+  type BlockIdsOptions,
+  blockIdsDefaults,
+  createBlockIds,
+} from "./block-ids.ts";
+export { fileWorkerRecords } from "./file-worker-records.ts";
+export { decodeIdBlock, encodeIdBlock, type IdBlock, idBlockLimits } from "./id-block.ts";
 export { formatId, parseId } from "./id-codec.ts";
 export {
   type IdGenerator,
@@ -6,6 +14,7 @@ export {
   idGenerator,
   type TimedGenerator,
 } from "./id-generator.ts";
+export { type IdJson, type IdJsonOptions, idJson } from "./id-json.ts";
 export {
   instagramLayout,
   shardedIdSlots,
@@ -23,7 +32,24 @@ export {
   type LayoutField,
 } from "./layout.ts";
 export { layoutTable } from "./layout-table.ts";
+export type { LeasedWorker } from "./lease-keeper.ts";
+export {
+  createLeasedIds,
+  type LeasedIds,
+  type LeasedIdsOptions,
+  type LeasedIdsStatus,
+  leasedIdsDefaults,
+} from "./leased-ids.ts";
 export { idGeneratorDefaults, type TickOptions } from "./next-tick.ts";
+export {
+  decodeObjectId,
+  firstObjectIdAt,
+  lastObjectIdAt,
+  type ObjectIdParts,
+  type ObjectIds,
+  type ObjectIdsOptions,
+  objectIds,
+} from "./object-id.ts";
 export {
   type ShardedIdGenerator,
   type ShardedIdGeneratorOptions,
@@ -36,3 +62,11 @@ export {
   type SnowflakeParts,
   snowflake,
 } from "./snowflake.ts";
+export { type TimeWindow, type TimeWindowOptions, timeWindow } from "./time-window.ts";
+export type {
+  StoredWorker,
+  WorkerRecord,
+  WorkerRecords,
+  WorkerReplaced,
+  WorkerReplacement,
+} from "./worker-records.ts";

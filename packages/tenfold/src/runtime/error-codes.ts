@@ -130,6 +130,13 @@ export const errorCodes = {
     "Try again after retryAfterMs. If it goes on, the clock was set back, or add workers.",
   TENFOLD_IDENTIFIERS_TIME_OUT_OF_RANGE: "Check the machine's clock and the generator's epoch.",
   TENFOLD_IDENTIFIERS_LAYOUT_INVALID: "Correct the layout's bits; 63 are the most.",
+  TENFOLD_IDENTIFIERS_BLOCK_INVALID: "See what answered; it was no block of ids.",
+  TENFOLD_IDENTIFIERS_LEASE_MISSING:
+    "Try again shortly or at another instance; if it goes on, see that the coordinator answers.",
+  TENFOLD_IDENTIFIERS_LEASE_LOST: "Nothing: another number is claimed. Often: see who claims them.",
+  TENFOLD_IDENTIFIERS_WORKERS_TAKEN: "Stop a holder, or use a layout with more worker bits.",
+  TENFOLD_IDENTIFIERS_RECORD_INVALID:
+    "Another program wrote under these keys, or a newer version did: use a place of its own.",
   TENFOLD_IDENTIFIERS_ID_FROM_FUTURE:
     "The id is later than the caller allows: it is invented, or the clock of its maker was ahead.",
 
@@ -155,11 +162,23 @@ export const errorCodes = {
   TENFOLD_HASHING_CONFIG_INVALID: "Correct the field of the configuration that the message names.",
 
   // balancing
-  TENFOLD_BALANCING_WEIGHT_INVALID: "Give every endpoint a finite weight from 0.",
+  TENFOLD_BALANCING_WEIGHT_INVALID: "Give every endpoint a weight of 0, or from 10⁻⁶ to 10⁶.",
+  TENFOLD_BALANCING_STATE_INVALID:
+    "Restore only what `save` returned; begin without it if it is damaged.",
 
   // resilience
   TENFOLD_RESILIENCE_DEADLINE_INVALID:
     "Send the milliseconds that are left as a plain decimal number, or leave the header out.",
+  TENFOLD_RESILIENCE_CHAIN_INVALID: "Correct the header that the message names, or leave it out.",
+  TENFOLD_RESILIENCE_CIRCUIT_OPEN:
+    "Do without it until `retryAfterMs` is over; `details.why` says what opened the circuit.",
+  TENFOLD_RESILIENCE_BULKHEAD_FULL:
+    "Try again after `retryAfterMs`, or raise `callsMax` if the callee can bear more.",
+  TENFOLD_RESILIENCE_RATE_LIMITED: "Try again after `retryAfterMs`.",
+  TENFOLD_RESILIENCE_TRY_TIMEOUT:
+    "See why the callee did not answer, or raise `tryTimeoutMs` if it needs longer.",
+  TENFOLD_RESILIENCE_ORDER_INVALID: "Put the layers in the order that the message gives.",
+  TENFOLD_RESILIENCE_STATE_INVALID: "Restore what `save` gave, unchanged.",
 
   // discovery
   TENFOLD_DISCOVERY_MEMBER_INVALID: "Correct the field of the member entry that the message names.",

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** Small files that must survive: state, last known maps, secrets. Names are relative paths. */
@@ -9,6 +9,11 @@ export interface Storage {
    * Replaces the file as a whole and returns once it is durable: after a crash old or new is there.
    */
   write(name: string, contents: Uint8Array | string): Promise<void>;
+  /**
+   * Makes the file and returns once it is durable; false when there is one already. Of several
+   * processes that make the same one at the same time, one succeeds.
+   */
+  create(name: string, contents: Uint8Array | string): Promise<boolean>;
   /** Removes the file; harmless when there is none. */
   remove(name: string): Promise<void>;
   /** The names of the files in a folder, sorted; empty when there is no such folder. */
@@ -23,17 +28,22 @@ export function fileStorage(root: string): Storage {
     },
     async write(name, contents) {
       const path = join(root, name);
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      const temporary = `${path}.${process.pid}.new`;
-      const file = await open(temporary, "w", 0o600);
-      try {
-        await file.writeFile(contents);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path);
+      await rename(await writeTemporary(path, contents), path);
       await syncFolder(dirname(path));
+    },
+    async create(name, contents) {
+      const path = join(root, name);
+      const temporary = await writeTemporary(path, contents);
+      try {
+        await link(temporary, path);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+        throw error;
+      } finally {
+        await rm(temporary, { force: true });
+      }
+      await syncFolder(dirname(path));
+      return true;
     },
     async remove(name) {
       await rm(join(root, name), { force: true });
@@ -43,6 +53,24 @@ export function fileStorage(root: string): Storage {
       return (names ?? []).filter((name) => !name.endsWith(".new")).sort();
     },
   };
+}
+
+/** Tells the files apart that one process makes for the same name at the same time. */
+let temporaryFiles = 0;
+
+/** The contents, durable, in a file beside `path` that no listing shows. */
+async function writeTemporary(path: string, contents: Uint8Array | string): Promise<string> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  temporaryFiles += 1;
+  const temporary = `${path}.${process.pid}-${temporaryFiles}.new`;
+  const file = await open(temporary, "w", 0o600);
+  try {
+    await file.writeFile(contents);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return temporary;
 }
 
 async function syncFolder(path: string): Promise<void> {
