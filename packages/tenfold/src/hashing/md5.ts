@@ -17,18 +17,44 @@ const block = new Int32Array(16);
  * broken as a signature.
  */
 export function md5Words(key: Uint8Array | string): readonly [number, number, number, number] {
-  const bytes = utf8Bytes(key);
-  const length = bytes.length;
   state.set(start);
-  let from = 0;
-  for (; from + 64 <= length; from += 64) {
-    read(bytes, from, from + 64);
+  block.fill(0);
+  if (typeof key === "string" && packed(key)) digest();
+  else digestBytes(utf8Bytes(key));
+  return [word(state, 0) >>> 0, word(state, 1) >>> 0, word(state, 2) >>> 0, word(state, 3) >>> 0];
+}
+
+/** Bytes that the last block has room for, before the mark and the length. */
+const tailBytesMax = 55;
+
+/** Writes a short ASCII text to the block, with its mark and length: most keys are that. */
+function packed(text: string): boolean {
+  const length = text.length;
+  if (length > tailBytesMax) return false;
+  let seen = 0;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    seen |= code;
+    put(i, code);
+  }
+  if (seen > 0x7f) return false;
+  put(length, 0x80);
+  block[14] = length << 3;
+  return true;
+}
+
+function digestBytes(bytes: Uint8Array): void {
+  const length = bytes.length;
+  const bodyEnd = length & ~63;
+  for (let from = 0; from < bodyEnd; from += 64) {
+    block.fill(0);
+    for (let i = 0; i < 64; i++) put(i, bytes[from + i] as number);
     digest();
   }
-  read(bytes, from, length);
-  const end = length - from;
-  block[end >> 2] = word(block, end >> 2) | (0x80 << ((end & 3) * 8));
-  if (end >= 56) {
+  block.fill(0);
+  for (let i = bodyEnd; i < length; i++) put(i - bodyEnd, bytes[i] as number);
+  put(length - bodyEnd, 0x80);
+  if (length - bodyEnd > tailBytesMax) {
     digest();
     block.fill(0);
   }
@@ -36,15 +62,11 @@ export function md5Words(key: Uint8Array | string): readonly [number, number, nu
   block[14] = length << 3;
   block[15] = Math.floor(length / 0x2000_0000);
   digest();
-  return [word(state, 0) >>> 0, word(state, 1) >>> 0, word(state, 2) >>> 0, word(state, 3) >>> 0];
 }
 
-function read(bytes: Uint8Array, from: number, to: number): void {
-  block.fill(0);
-  for (let i = from; i < to; i++) {
-    const at = (i - from) >> 2;
-    block[at] = word(block, at) | ((bytes[i] as number) << (((i - from) & 3) * 8));
-  }
+/** Sets a byte of the block, which was 0. */
+function put(index: number, byte: number): void {
+  block[index >> 2] = word(block, index >> 2) | (byte << ((index & 3) * 8));
 }
 
 /** Four rounds of sixteen steps; each names its words as the RFC does. */
