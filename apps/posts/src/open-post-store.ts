@@ -1,7 +1,7 @@
 import { fleetKeys, watchedMap } from "tenfold/coordination";
 import type { ServiceContext } from "tenfold/fleet";
 import { decodeSlotMap, type SlotMap } from "tenfold/partitioning";
-import { errorText } from "tenfold/runtime";
+import { errorText, isTenfoldError } from "tenfold/runtime";
 
 import { createPostStore, type PostStore } from "./post-store.ts";
 
@@ -16,6 +16,8 @@ const retryEveryMs = 200;
 /**
  * The post store of a fleet's service: connections from its environment, the placement from the
  * coordinator, tables made. Waits for both; an unreadable placement never replaces a good one.
+ *
+ * @throws TENFOLD_POSTGRES_SCHEMA_NEWER, which no waiting mends
  */
 export async function openPostStore(context: ServiceContext): Promise<PostStore> {
   const { coordinator, instance, runtime, stopping } = context;
@@ -35,13 +37,17 @@ export async function openPostStore(context: ServiceContext): Promise<PostStore>
     placement,
     log,
   });
+  let told: string | undefined;
   while (!stopping.aborted) {
     try {
       placement();
       await store.migrate();
       break;
     } catch (error) {
-      log.info("waiting for the databases", { reason: errorText(error) });
+      if (isTenfoldError(error, "TENFOLD_POSTGRES_SCHEMA_NEWER")) throw error;
+      const reason = errorText(error);
+      if (reason !== told) log.info("waiting for the databases", { reason });
+      told = reason;
       await runtime.clock.sleep(retryEveryMs, { signal: stopping });
     }
   }
