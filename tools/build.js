@@ -35,7 +35,10 @@ export async function build({ root, node }) {
     // Built aside and swapped, so that a fleet that runs from here finds whole modules at any time.
     const target = join(path, output);
     rmSync(`${target}.new`, { recursive: true, force: true });
-    await run(node, root, tool, path, `${target}.new`);
+    await run(node, root, tool, path, `${target}.new`).catch((error) => {
+      rmSync(`${target}.new`, { recursive: true, force: true });
+      throw error;
+    });
     writeFileSync(join(`${target}.new`, ".stamp"), wanted);
     rmSync(target, { recursive: true, force: true });
     renameSync(`${target}.new`, target);

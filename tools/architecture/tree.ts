@@ -11,6 +11,7 @@ export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 const skipped = new Set([
   "node_modules",
   "dist",
+  "dist.new",
   "coverage",
   ".git",
   ".tenfold",
