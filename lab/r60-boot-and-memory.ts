@@ -1,5 +1,6 @@
 import { defineExperiment } from "./support/experiment.ts";
 import { type LabFleet, startFleet } from "./support/fleet.ts";
+import { leftBehind } from "./support/left-behind.ts";
 import { memoryOfTree, type ProcessMemory } from "./support/pss.ts";
 
 /** The posts fleet as `npm start` brings it up: how long it takes, and what it needs. */
@@ -41,9 +42,8 @@ export const experiment = defineExperiment({
       y: { label: "PSS, MB" },
       bars: bars.sort((a, b) => b.value - a.value),
     });
-    const pids = memory.map(({ pid }) => pid);
     lab.figure({ name: "orderly stop", value: (await first.stop()) / 1000, unit: "s" });
-    const left = first.memory().filter(({ pid }) => pids.includes(pid)).length;
+    const left = leftBehind(first.dataFolder).length;
     lab.figure({ name: "processes left", value: left, unit: "", goal: { equals: 0 } });
 
     const again = await startFleet({ dataFolder: first.dataFolder, say: lab.say });
