@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import type { FleetDefinition } from "tenfold/fleet";
+import { defineFleet, type FleetDefinition, type Service } from "tenfold/fleet";
 import { errorText, TenfoldError } from "tenfold/runtime";
 
 /** A fleet file and where its modules are run from. */
@@ -24,25 +24,40 @@ export async function loadFleetFile(file: string): Promise<FleetFile> {
   const source = resolve(file);
   if (!existsSync(source)) throw unreadable(source, "there is no such file");
   const { path, notice } = runnable(source);
-  let module: { default?: unknown };
+  let module: { readonly default?: unknown };
   try {
     module = await import(pathToFileURL(path).href);
   } catch (error) {
     if (error instanceof TenfoldError) throw error;
     throw unreadable(source, errorText(error), error);
   }
-  const definition = module.default as FleetDefinition | undefined;
-  if (typeof definition !== "object" || definition === null || !("services" in definition)) {
+  const found = module.default;
+  if (typeof found !== "object" || found === null || !("services" in found)) {
     throw unreadable(source, "it has no default export made by defineFleet");
   }
-  return { definition, path, notice };
+  // Checked here too: a plain JavaScript file may export an object of its own.
+  return { definition: defineFleet(found as FleetDefinition), path, notice };
 }
 
-/** Imports the module that a fleet file names, from beside the file that was loaded. */
-export async function importService(fleetPath: string, module: string): Promise<unknown> {
-  const built = fleetPath.endsWith(".js") && module.endsWith(".ts");
-  const name = built ? module.replace(/\.ts$/, ".js") : module;
-  return await import(pathToFileURL(join(dirname(fleetPath), name)).href);
+/**
+ * Imports the `service` of a module that a fleet file names, from beside the file that was loaded.
+ * @throws TENFOLD_FLEET_FILE_UNREADABLE
+ */
+export async function importService(fleetPath: string, module: string): Promise<Service> {
+  const named = join(dirname(fleetPath), module);
+  const built = named.replace(/\.ts$/, ".js");
+  const path = fleetPath.endsWith(".js") && existsSync(built) ? built : named;
+  let service: Partial<Service> | undefined;
+  try {
+    ({ service } = await import(pathToFileURL(path).href));
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.stack : String(cause);
+    const message = `${path} cannot be imported: ${text}`;
+    throw new TenfoldError("TENFOLD_FLEET_FILE_UNREADABLE", message, { cause });
+  }
+  if (typeof service?.start === "function") return service as Service;
+  const message = `${path} must export \`service\`, made by defineService.`;
+  throw new TenfoldError("TENFOLD_FLEET_FILE_UNREADABLE", message);
 }
 
 function runnable(source: string): { path: string; notice: string | undefined } {

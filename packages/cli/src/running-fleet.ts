@@ -30,6 +30,9 @@ export function findRunningFleet(data: string | undefined): RunningFleet {
   throw new TenfoldError("TENFOLD_FLEET_NOT_RUNNING", message);
 }
 
+/** A supervisor that is frozen must not hold its caller; one that restarts a service may take long. */
+const answerTimeoutMs = { GET: 30_000, POST: 300_000 };
+
 /** Asks the supervisor's admin API. @throws TENFOLD_FLEET_NOT_RUNNING, or the code it answers. */
 export async function askSupervisor<T>(
   fleet: RunningFleet,
@@ -37,18 +40,24 @@ export async function askSupervisor<T>(
   path: string,
   body?: object,
 ): Promise<T> {
-  const response = await fetch(`${fleet.address}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${fleet.token}`, "content-type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  }).catch((cause: unknown) => {
+  const { status, json } = await request(fleet, method, path, body).catch((cause: unknown) => {
     const message = `The supervisor of ${fleet.folder} does not answer at ${fleet.address}.`;
     throw new TenfoldError("TENFOLD_FLEET_NOT_RUNNING", message, { cause });
   });
-  const answer = (await response.json()) as { error?: { code: string; message: string } };
-  if (response.ok) return answer as T;
-  const { code, message } = answer.error ?? { code: "TENFOLD_INTERNAL", message: "no reason" };
+  if (status < 400) return json as T;
+  const { error } = json as { error?: { code: string; message: string } };
+  const { code, message } = error ?? { code: "TENFOLD_INTERNAL", message: "no reason" };
   throw new TenfoldError(code as TenfoldError["code"], message);
+}
+
+async function request(fleet: RunningFleet, method: "GET" | "POST", path: string, body?: object) {
+  const response = await fetch(`${fleet.address}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${fleet.token}`, "content-type": "application/json" },
+    signal: AbortSignal.timeout(answerTimeoutMs[method]),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, json: Object(await response.json()) as object };
 }
 
 function fleetFolders(): string[] {
@@ -63,7 +72,7 @@ function readSupervisor(folder: string): RunningFleet | undefined {
   try {
     const { address, pid } = JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8"));
     process.kill(pid, 0);
-    return { folder, address, token: readFileSync(join(folder, "token"), "utf8") };
+    return { folder, address, token: readFileSync(join(folder, "token"), "utf8").trim() };
   } catch {
     return undefined;
   }

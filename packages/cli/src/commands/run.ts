@@ -50,12 +50,7 @@ async function moduleOf(
       return (await import("../console/service.ts")).service;
     case "service": {
       const { module } = definition.services[own.service] ?? { module: "" };
-      const { service } = (await importService(fleetPath, module)) as { service?: Service };
-      if (service !== undefined) return service;
-      throw new TenfoldError(
-        "TENFOLD_FLEET_FILE_UNREADABLE",
-        `${module} must export \`service\`, made by defineService.`,
-      );
+      return await importService(fleetPath, module);
     }
   }
 }

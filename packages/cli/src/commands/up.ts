@@ -48,7 +48,7 @@ export async function up(file: string, options: UpOptions): Promise<void> {
   try {
     await supervisor.start(stop.signal);
     isUp = true;
-    const token = readFileSync(join(plan.dataFolder, "token"), "utf8");
+    const token = readFileSync(join(plan.dataFolder, "token"), "utf8").trim();
     say(ready(plan), welcome(plan, token));
     await stop.asked;
   } catch (error) {
@@ -63,6 +63,8 @@ export async function up(file: string, options: UpOptions): Promise<void> {
 type Say = (event: object, text: string) => void;
 
 function teller(json: boolean): Say {
+  // Whoever read along may be gone, as with `| head`: that is no reason to drop the fleet.
+  process.stdout.on("error", () => {});
   return (event, text) => process.stdout.write(`${json ? JSON.stringify(event) : text}\n`);
 }
 

@@ -61,6 +61,29 @@ test("more processes than a host has ports for are refused", () => {
   expect(() => planFleet(big, { dataFolder: "/data" })).toThrow(/249 processes/);
 });
 
+test.each([
+  ["the console's", { console: { port: 8080 } }],
+  ["a service's", { services: { a: { module: "./a.ts", port: 8080 } } }],
+  ["the host's own", { hosts: { local: { portsFrom: 8_000 } } }],
+])("a fixed port that is also %s is refused", (_, other) => {
+  const twice = defineFleet({
+    name: "twice",
+    services: { a: { module: "./a.ts" } },
+    gateway: { port: 8080, routes: [{ path: "/", service: "a" }] },
+    ...other,
+  });
+  expect(() => planFleet(twice, { dataFolder: "/data" })).toThrow(/port 8080 is given to two/);
+  expect(() => planFleet(twice, { dataFolder: "/data", portsFrom: 20_000 })).not.toThrow();
+});
+
+test("a settings function that asks for a stranger is refused", () => {
+  const lost = defineFleet({
+    name: "lost",
+    services: { a: { module: "./a.ts", settings: ({ addressOf }) => ({ b: addressOf("b") }) } },
+  });
+  expect(() => planFleet(lost, { dataFolder: "/data" })).toThrow(/no such service/);
+});
+
 test("the console learns who calls whom", () => {
   const plan = planFleet(fleet, { dataFolder: "/data" });
   expect(plan.processes.find(({ kind }) => kind === "console")?.settings.uses).toEqual({

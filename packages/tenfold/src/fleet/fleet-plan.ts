@@ -69,6 +69,9 @@ const portsEachShard = 10;
 /**
  * What runs where: a pure function of the fleet file, so that every reader of the file computes
  * the same plan. Ports follow the order in the file; two a process (service and admin).
+ *
+ * @throws TENFOLD_FLEET_DEFINITION_INVALID when ports collide or run out, or a settings function
+ * asks for a service that is not there
  */
 export function planFleet(fleet: FleetDefinition, options: PlanOptions): FleetPlan {
   const [host, definition] = onlyHost(fleet);
@@ -180,6 +183,7 @@ function onlyHost(fleet: FleetDefinition): [string, HostDefinition] {
 function portSource(base: number, move: boolean) {
   let port = base + portRanges.processes;
   let moved = base + portRanges.fixed;
+  const given = new Set<number>();
   return {
     next(): number {
       if (port === base + portRanges.stores) throw tooMany("processes");
@@ -187,9 +191,21 @@ function portSource(base: number, move: boolean) {
     },
     fixed(wanted: number): number {
       if (moved === base + portRanges.end) throw tooMany("fixed ports");
-      return move ? moved++ : wanted;
+      if (move) return moved++;
+      const ours = wanted >= base && wanted < base + portRanges.end;
+      if (ours || given.has(wanted)) throw portTwice(wanted, base);
+      given.add(wanted);
+      return wanted;
     },
   };
+}
+
+function portTwice(port: number, base: number): TenfoldError {
+  return new TenfoldError(
+    "TENFOLD_FLEET_DEFINITION_INVALID",
+    `Fleet file: port ${port} is given to two. Fixed ports must differ, and be outside of ` +
+      `${base} … ${base + portRanges.end - 1}, which the host uses itself.`,
+  );
 }
 
 function tooMany(what: string): TenfoldError {
@@ -206,6 +222,9 @@ function addressOf(
   wanted: string,
 ): string {
   const found = services.find(({ service }) => service === wanted);
-  if (found === undefined) throw new RangeError(`addressOf: the fleet has no service "${wanted}"`);
-  return `${address}:${found.port}`;
+  if (found !== undefined) return `${address}:${found.port}`;
+  throw new TenfoldError(
+    "TENFOLD_FLEET_DEFINITION_INVALID",
+    `Fleet file: addressOf("${wanted}"): the fleet has no such service.`,
+  );
 }
