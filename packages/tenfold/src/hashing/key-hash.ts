@@ -1,4 +1,4 @@
-import { md5Words } from "./md5.ts";
+import { md5Word } from "./md5.ts";
 import { utf8Bytes } from "./utf8.ts";
 
 /** 32-bit hashes of keys that memcached clients and proxies use beside ketama. */
@@ -10,7 +10,7 @@ export type KeyHash = "md5" | "one-at-a-time" | "fnv1a-64" | "crc32" | "murmur2"
  */
 export const keyHashes: Readonly<Record<KeyHash, (key: Uint8Array | string) => number>> =
   Object.freeze({
-    md5: (key) => md5Words(key)[0],
+    md5: md5Word,
     "one-at-a-time": (key) => oneAtATime(utf8Bytes(key)),
     "fnv1a-64": (key) => fnv1a64(utf8Bytes(key)),
     crc32: (key) => crc32(utf8Bytes(key)),

@@ -5,7 +5,6 @@ const sines: Int32Array = Int32Array.from(
   (_, step) => Math.floor(Math.abs(Math.sin(step + 1)) * 0x1_0000_0000) | 0,
 );
 
-const start: Int32Array = Int32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476);
 /** Work space of one call, kept since it costs as much to make as a short key to digest. */
 const state = new Int32Array(4);
 const block = new Int32Array(16);
@@ -17,11 +16,23 @@ const block = new Int32Array(16);
  * broken as a signature.
  */
 export function md5Words(key: Uint8Array | string): readonly [number, number, number, number] {
-  state.set(start);
-  block.fill(0);
+  digestKey(key);
+  return [word(state, 0) >>> 0, word(state, 1) >>> 0, word(state, 2) >>> 0, word(state, 3) >>> 0];
+}
+
+/** The first of the words: what ketama takes of a key. */
+export function md5Word(key: Uint8Array | string): number {
+  digestKey(key);
+  return word(state, 0) >>> 0;
+}
+
+function digestKey(key: Uint8Array | string): void {
+  state[0] = 0x67452301;
+  state[1] = 0xefcdab89;
+  state[2] = 0x98badcfe;
+  state[3] = 0x10325476;
   if (typeof key === "string" && packed(key)) digest();
   else digestBytes(utf8Bytes(key));
-  return [word(state, 0) >>> 0, word(state, 1) >>> 0, word(state, 2) >>> 0, word(state, 3) >>> 0];
 }
 
 /** Bytes that the last block has room for, before the mark and the length. */
@@ -32,13 +43,19 @@ function packed(text: string): boolean {
   const length = text.length;
   if (length > tailBytesMax) return false;
   let seen = 0;
+  let four = 0;
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i);
     seen |= code;
-    put(i, code);
+    four |= code << ((i & 3) * 8);
+    if ((i & 3) !== 3) continue;
+    block[i >> 2] = four;
+    four = 0;
   }
   if (seen > 0x7f) return false;
-  put(length, 0x80);
+  const last = length >> 2;
+  block[last] = four | (0x80 << ((length & 3) * 8));
+  for (let i = last + 1; i < 16; i++) block[i] = 0;
   block[14] = length << 3;
   return true;
 }
@@ -69,7 +86,10 @@ function put(index: number, byte: number): void {
   block[index >> 2] = word(block, index >> 2) | (byte << ((index & 3) * 8));
 }
 
-/** Four rounds of sixteen steps; each names its words as the RFC does. */
+/**
+ * Four rounds of sixteen steps; each names its words as the RFC does. Every sum ends with the part
+ * that waits for the step before: the processor adds up the rest meanwhile.
+ */
 function digest(): void {
   const x = block;
   let a = word(state, 0);
@@ -77,31 +97,31 @@ function digest(): void {
   let c = word(state, 2);
   let d = word(state, 3);
   for (let i = 0; i < 16; i += 4) {
-    a = (b + turned(a + (d ^ (b & (c ^ d))) + word(x, i) + word(sines, i), 7)) | 0;
-    d = (a + turned(d + (c ^ (a & (b ^ c))) + word(x, i + 1) + word(sines, i + 1), 12)) | 0;
-    c = (d + turned(c + (b ^ (d & (a ^ b))) + word(x, i + 2) + word(sines, i + 2), 17)) | 0;
-    b = (c + turned(b + (a ^ (c & (d ^ a))) + word(x, i + 3) + word(sines, i + 3), 22)) | 0;
+    a = (b + turned(a + word(x, i) + word(sines, i) + (d ^ (b & (c ^ d))), 7)) | 0;
+    d = (a + turned(d + word(x, i + 1) + word(sines, i + 1) + (c ^ (a & (b ^ c))), 12)) | 0;
+    c = (d + turned(c + word(x, i + 2) + word(sines, i + 2) + (b ^ (d & (a ^ b))), 17)) | 0;
+    b = (c + turned(b + word(x, i + 3) + word(sines, i + 3) + (a ^ (c & (d ^ a))), 22)) | 0;
   }
   for (let i = 16; i < 32; i += 4) {
-    a = (b + turned(a + (c ^ (d & (b ^ c))) + word(x, (5 * i + 1) & 15) + word(sines, i), 5)) | 0;
+    a = (b + turned(a + word(x, (5 * i + 1) & 15) + word(sines, i) + (c & ~d) + (b & d), 5)) | 0;
     d =
-      (a + turned(d + (b ^ (c & (a ^ b))) + word(x, (5 * i + 6) & 15) + word(sines, i + 1), 9)) | 0;
+      (a + turned(d + word(x, (5 * i + 6) & 15) + word(sines, i + 1) + (b & ~c) + (a & c), 9)) | 0;
     c =
-      (d + turned(c + (a ^ (b & (d ^ a))) + word(x, (5 * i + 11) & 15) + word(sines, i + 2), 14)) |
+      (d + turned(c + word(x, (5 * i + 11) & 15) + word(sines, i + 2) + (a & ~b) + (d & b), 14)) |
       0;
-    b = (c + turned(b + (d ^ (a & (c ^ d))) + word(x, (5 * i) & 15) + word(sines, i + 3), 20)) | 0;
+    b = (c + turned(b + word(x, (5 * i) & 15) + word(sines, i + 3) + (d & ~a) + (c & a), 20)) | 0;
   }
   for (let i = 32; i < 48; i += 4) {
-    a = (b + turned(a + (b ^ c ^ d) + word(x, (3 * i + 5) & 15) + word(sines, i), 4)) | 0;
-    d = (a + turned(d + (a ^ b ^ c) + word(x, (3 * i + 8) & 15) + word(sines, i + 1), 11)) | 0;
-    c = (d + turned(c + (d ^ a ^ b) + word(x, (3 * i + 11) & 15) + word(sines, i + 2), 16)) | 0;
-    b = (c + turned(b + (c ^ d ^ a) + word(x, (3 * i + 14) & 15) + word(sines, i + 3), 23)) | 0;
+    a = (b + turned(a + word(x, (3 * i + 5) & 15) + word(sines, i) + (b ^ (c ^ d)), 4)) | 0;
+    d = (a + turned(d + word(x, (3 * i + 8) & 15) + word(sines, i + 1) + (a ^ (b ^ c)), 11)) | 0;
+    c = (d + turned(c + word(x, (3 * i + 11) & 15) + word(sines, i + 2) + (d ^ (a ^ b)), 16)) | 0;
+    b = (c + turned(b + word(x, (3 * i + 14) & 15) + word(sines, i + 3) + (c ^ (d ^ a)), 23)) | 0;
   }
   for (let i = 48; i < 64; i += 4) {
-    a = (b + turned(a + (c ^ (b | ~d)) + word(x, (7 * i) & 15) + word(sines, i), 6)) | 0;
-    d = (a + turned(d + (b ^ (a | ~c)) + word(x, (7 * i + 7) & 15) + word(sines, i + 1), 10)) | 0;
-    c = (d + turned(c + (a ^ (d | ~b)) + word(x, (7 * i + 14) & 15) + word(sines, i + 2), 15)) | 0;
-    b = (c + turned(b + (d ^ (c | ~a)) + word(x, (7 * i + 5) & 15) + word(sines, i + 3), 21)) | 0;
+    a = (b + turned(a + word(x, (7 * i) & 15) + word(sines, i) + (c ^ (b | ~d)), 6)) | 0;
+    d = (a + turned(d + word(x, (7 * i + 7) & 15) + word(sines, i + 1) + (b ^ (a | ~c)), 10)) | 0;
+    c = (d + turned(c + word(x, (7 * i + 14) & 15) + word(sines, i + 2) + (a ^ (d | ~b)), 15)) | 0;
+    b = (c + turned(b + word(x, (7 * i + 5) & 15) + word(sines, i + 3) + (d ^ (c | ~a)), 21)) | 0;
   }
   state[0] = word(state, 0) + a;
   state[1] = word(state, 1) + b;
