@@ -5,7 +5,10 @@ import { type IdLayout, timeOutOfRange } from "./layout.ts";
 export interface TickOptions {
   /** How far ids may run ahead of the wall clock: 0 … 2^53 − 1. Default 10,000. */
   readonly aheadMsMax?: number;
-  /** All ids are later than this wall-clock millisecond: the last of an earlier generator. */
+  /**
+   * All ids are later than this wall-clock millisecond: the last of an earlier generator. Before
+   * the layout's epoch it says nothing.
+   */
   readonly afterMs?: number;
 }
 
@@ -34,9 +37,10 @@ export function tickRule(layout: IdLayout, options: TickOptions): TickRule {
   const { epochMs, unitMs, endMs } = layout;
   const { aheadMsMax = idGeneratorDefaults.aheadMsMax, afterMs } = options;
   numberOption("aheadMsMax", aheadMsMax, { min: 0, max: Number.MAX_SAFE_INTEGER });
-  if (afterMs !== undefined) numberOption("afterMs", afterMs, { min: epochMs - 1, max: endMs });
+  const used =
+    afterMs === undefined ? -1 : numberOption("afterMs", afterMs, { min: -1, max: endMs });
   return {
-    firstTick: afterMs === undefined ? noTick : Math.floor((afterMs - epochMs) / unitMs),
+    firstTick: used < epochMs ? noTick : Math.floor((used - epochMs) / unitMs),
     aheadMsMax,
     next(tick, full, wallMs, beforeMs) {
       if (!Number.isInteger(wallMs)) throw timeOutOfRange(wallMs, layout);

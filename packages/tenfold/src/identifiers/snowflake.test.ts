@@ -116,7 +116,9 @@ describe("one generator", () => {
     { worker: 1.5 },
     { worker: 0, epochMs: -1 },
     { worker: 0, aheadMsMax: -1 },
-    { worker: 0, afterMs: 12 },
+    { worker: 0, afterMs: -2 },
+    { worker: 0, afterMs: start + 0.5 },
+    { worker: 0, afterMs: twitterEpochMs + 2 ** 41 },
   ])("refuses the options %j", (options) => {
     expect(() => snowflake(options)).toThrow(withCode("TENFOLD_OPTION_INVALID"));
   });
