@@ -11,7 +11,7 @@ const block = new Int32Array(16);
 
 /**
  * MD5 (RFC 1321) as four little-endian words, the form in which every ketama reads it. Written here
- * because for a short key the way into the native digest and back takes four times as long, and
+ * because for a short key the way into the native digest and back takes several times as long, and
  * because a FIPS build of Node refuses MD5. For the wire compatibility of ketama alone: MD5 is
  * broken as a signature.
  */
