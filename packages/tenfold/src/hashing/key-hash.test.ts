@@ -13,6 +13,15 @@ test.each<[KeyHash, number]>([
   ["murmur2", 4_142_305_122],
 ])("%s of apple", (name, expected) => expect(keyHashes[name]("apple")).toBe(expected));
 
+// Computed by the C loops on x86, where a char from 0x80 on is negative.
+test.each([
+  ["Größe", 4_104_820_167, 364_725_626],
+  ["캐시", 900_893_684, 3_681_940_000],
+])("beyond ASCII bytes are signed: %s", (key, oneAtATime, fnv) => {
+  expect(keyHashes["one-at-a-time"](key)).toBe(oneAtATime);
+  expect(keyHashes["fnv1a-64"](key)).toBe(fnv);
+});
+
 test("every hash is an unsigned 32-bit number, of text as of its bytes", () => {
   const hashes = Object.values(keyHashes);
   fc.assert(

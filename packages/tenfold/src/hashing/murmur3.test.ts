@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { murmur3 } from "./murmur3.ts";
@@ -34,4 +35,14 @@ test("smhasher verification value", () => {
     view.setUint32(i * 4, murmur3(key.subarray(0, i), 256 - i), true);
   }
   expect(murmur3(hashes, 0)).toBe(0xb0f57ee3);
+});
+
+test("text is its UTF-8 bytes, lone surrogates too", () => {
+  const unit = fc.oneof(fc.integer({ max: 0x7f, min: 0 }), fc.integer({ max: 0xffff, min: 0 }));
+  fc.assert(
+    fc.property(fc.array(unit, { maxLength: 300 }), fc.nat(), (codes, seed) => {
+      const text = String.fromCharCode(...codes);
+      expect(murmur3(text, seed)).toBe(murmur3(new TextEncoder().encode(text), seed));
+    }),
+  );
 });
