@@ -18,6 +18,8 @@ export interface KeyFilter {
   readonly bytes: number;
   add(key: string): void;
   mayHold(key: string): boolean;
+  /** The form in which a directory hands it to clients. */
+  encode(): string;
 }
 
 const secondSeed = 0x9747b28c;
@@ -38,11 +40,7 @@ export function keyFilter(options: KeyFilterOptions): KeyFilter {
   return filterOver(new Uint8Array(bytes), probes);
 }
 
-interface EncodableFilter extends KeyFilter {
-  encode(): string;
-}
-
-function filterOver(held: Uint8Array, probes: number): EncodableFilter {
+function filterOver(held: Uint8Array, probes: number): KeyFilter {
   const bits = held.length * 8;
   /** True when every bit was set already; sets them all when asked to. */
   const visit = (key: string, set: boolean): boolean => {
@@ -69,11 +67,6 @@ function filterOver(held: Uint8Array, probes: number): EncodableFilter {
       return JSON.stringify({ format: 1, probes, bits: btoa(text) });
     },
   };
-}
-
-/** The form in which a directory hands its filter to clients. */
-export function encodeKeyFilter(filter: KeyFilter): string {
-  return (filter as EncodableFilter).encode();
 }
 
 /** @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID */

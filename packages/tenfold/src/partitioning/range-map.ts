@@ -107,7 +107,7 @@ export function splitRange(map: RangeMap, at: bigint | Uint8Array, shard: string
 }
 
 /** The row as `rangeMap` takes it. */
-export function plainRow({ start, end, shard }: CheckedRange): RangeRow {
+function plainRow({ start, end, shard }: CheckedRange): RangeRow {
   return { start, end: end ?? openEnd, shard };
 }
 
