@@ -1,6 +1,6 @@
 import { fleetKeys, watchedMap } from "tenfold/coordination";
 import type { ServiceContext } from "tenfold/fleet";
-import { decodeSlotMap, type SlotMap } from "tenfold/partitioning";
+import { decodeSlotMap, heldPlacement, type SlotMap } from "tenfold/partitioning";
 import { errorText, isTenfoldError } from "tenfold/runtime";
 
 import { createPostStore, type PostStore } from "./post-store.ts";
@@ -15,7 +15,8 @@ const retryEveryMs = 200;
 
 /**
  * The post store of a fleet's service: connections from its environment, the placement from the
- * coordinator, tables made. Waits for both; an unreadable placement never replaces a good one.
+ * coordinator, tables made. Waits for both; an unreadable or older placement never replaces a good
+ * one.
  *
  * @throws TENFOLD_POSTGRES_SCHEMA_NEWER, which no waiting mends
  */
@@ -24,12 +25,11 @@ export async function openPostStore(context: ServiceContext): Promise<PostStore>
   const { log } = runtime;
   const connections = (await context.store("posts")) as readonly Connection[];
   const key = fleetKeys(instance.fleet).placement("posts");
-  const placements = watchedMap(coordinator, key, decodeSlotMap, { signal: stopping, log });
-  let last: SlotMap | undefined;
+  const held = heldPlacement(decodeSlotMap);
+  const placements = watchedMap(coordinator, key, held.take, { signal: stopping, log });
   const placement = (): SlotMap => {
-    last = placements.current.get("") ?? last;
-    if (last === undefined) throw new Error(`There is no placement at ${key}.`);
-    return last;
+    if (held.current === undefined) throw new Error(`There is no placement at ${key}.`);
+    return held.current;
   };
   await placements.ready;
   const store = createPostStore({
