@@ -223,13 +223,16 @@ async function cpuOf({ status, supervisorPid }: LabFleet): Promise<Cpu> {
   return sums;
 }
 
-/** Of user and kernel, in ticks of ten milliseconds; 0 when the process is gone. */
+/**
+ * Of user and kernel, its own and that of the children it has seen end, in ticks of ten
+ * milliseconds; 0 when the process is gone.
+ */
 function cpuMsOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The command's name is in parentheses and may hold blanks and parentheses itself.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10;
+    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * 10, 0);
   } catch {
     return 0;
   }
