@@ -26,3 +26,23 @@ it("counts down to 0", () => {
   const deadline = deadlineAfter(100, 50);
   expect([100, 120, 200].map((now) => deadline.remainingMs(now))).toEqual([50, 30, 0]);
 });
+
+it("lies between 0 and what it was set to, whatever comes", () => {
+  const any = fc.oneof(fc.double({ noNaN: true }), fc.integer());
+  fc.assert(
+    fc.property(fc.nat(1e9), any, fc.array(any), (now, timeoutMs, later) => {
+      const deadline = deadlineAfter(now, timeoutMs);
+      const limit = Math.max(0, Math.min(deadlineMsMax, timeoutMs));
+      expect(deadline.at).toBe(now + limit);
+      for (const at of later) {
+        expect(deadline.remainingMs(at)).toBeGreaterThanOrEqual(0);
+        expect(deadline.remainingMs(at)).toBeLessThanOrEqual(limit);
+      }
+    }),
+  );
+});
+
+it("refuses what is no number", () => {
+  expect(() => deadlineAfter(0, Number.NaN)).toThrow(/timeoutMs must be milliseconds, got NaN/);
+  expect(() => deadlineAfter(Number.NaN, 5)).toThrow(/now must be a time/);
+});

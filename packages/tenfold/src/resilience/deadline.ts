@@ -1,4 +1,5 @@
 import { TenfoldError } from "../runtime/errors.ts";
+import { invalidOption } from "../runtime/options.ts";
 
 /**
  * The header in which the time that is left travels, in milliseconds. Remaining time and not a
@@ -33,10 +34,21 @@ export function parseDeadline(value: string | undefined): number | undefined {
 /** The end of a call on the monotonic clock. */
 export interface Deadline {
   readonly at: number;
+  /** From 0 to what it was set to, whatever the clock does. */
   remainingMs(now: number): number;
 }
 
+/**
+ * The deadline of a call that begins now. Below 0 counts as 0, which is over already; more than
+ * `deadlineMsMax` as that.
+ *
+ * @throws TENFOLD_OPTION_INVALID when a time is no number.
+ */
 export function deadlineAfter(now: number, timeoutMs: number): Deadline {
-  const at = now + timeoutMs;
-  return { at, remainingMs: (later) => Math.max(0, at - later) };
+  if (Number.isNaN(now)) throw invalidOption("now", "a time in milliseconds", now);
+  if (Number.isNaN(timeoutMs)) throw invalidOption("timeoutMs", "milliseconds", timeoutMs);
+  const longMs = Math.max(0, Math.min(deadlineMsMax, timeoutMs));
+  const at = now + longMs;
+  // A clock that was set back gives no more time than there was at the start.
+  return { at, remainingMs: (later) => Math.max(0, Math.min(longMs, at - later)) };
 }

@@ -45,3 +45,22 @@ it("allows exactly as much as a plain count of the last ten parts allows", () =>
     }),
   );
 });
+
+it("is low when less than half is left, and not for want of calls", () => {
+  const budget = retryBudget({ ratio: 0.2, reservePerSecond: 0 });
+  expect(budget.isLow(0)).toBe(false);
+  for (let i = 0; i < 50; i++) budget.deposit(0);
+  for (let i = 0; i < 5; i++) budget.withdraw(0);
+  expect(budget.isLow(0)).toBe(false);
+  budget.withdraw(0);
+  expect(budget.isLow(0)).toBe(true);
+});
+
+it("goes on when the clock is set back, and gives nothing for a clock that says nothing", () => {
+  const budget = retryBudget({ ratio: 1, reservePerSecond: 0, ttlMs: 1_000 });
+  budget.deposit(1e12);
+  budget.deposit(Number.NaN);
+  expect(budget.balance(1e12)).toBe(2);
+  expect(budget.balance(50)).toBe(2);
+  expect(budget.balance(1_200)).toBe(0);
+});

@@ -1,4 +1,5 @@
 import { numberOption } from "../runtime/options.ts";
+import { steadyTime } from "./steady-time.ts";
 
 export interface RetryBudgetOptions {
   /** Retries allowed for each call: 0 … 1. */
@@ -24,6 +25,8 @@ export interface RetryBudget {
   withdraw(now: number): boolean;
   /** Whole retries that are left. */
   balance(now: number): number;
+  /** Less than half is left: the layers below should leave what there is to this one. */
+  isLow(now: number): boolean;
 }
 
 /** The time to live is cut into so many parts; what is older leaves part by part. */
@@ -46,45 +49,48 @@ export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   const ttlMs = numberOption("ttlMs", given.ttlMs, { min: 1_000, max: 600_000 });
   const partMs = ttlMs / parts;
   const reserve = (perSecond * ttlMs) / 1_000;
-  const calls = new Array<number>(parts).fill(0);
-  const retries = new Array<number>(parts).fill(0);
-  let last = Number.NEGATIVE_INFINITY;
+  const time = steadyTime();
+  const calls = new Uint32Array(parts);
+  const retries = new Uint32Array(parts);
+  const total = { calls: 0, retries: 0 };
+  let last = -1;
 
   /** Moves on to the part of `now`, emptying every part in between. */
   const turn = (now: number): number => {
-    const part = Math.max(last, Math.floor(now / partMs));
+    const part = Math.floor(time.at(now) / partMs);
     for (let old = Math.max(last + 1, part - parts + 1); old <= part; old++) {
-      calls[index(old)] = 0;
-      retries[index(old)] = 0;
+      const at = old % parts;
+      total.calls -= calls[at] as number;
+      total.retries -= retries[at] as number;
+      calls[at] = retries[at] = 0;
     }
     last = part;
-    return index(part);
+    return part % parts;
   };
-  const left = (): number => reserve + ratio * sum(calls) - sum(retries);
+  const full = (): number => reserve + ratio * total.calls;
+  const left = (): number => full() - total.retries;
 
   return {
     deposit(now) {
       const at = turn(now);
-      calls[at] = (calls[at] ?? 0) + 1;
+      calls[at] = (calls[at] as number) + 1;
+      total.calls++;
     },
     withdraw(now) {
       const at = turn(now);
       // Sums of fractions such as 0.2 fall short of a whole by a rounding error.
       if (left() + 1e-9 < 1) return false;
-      retries[at] = (retries[at] ?? 0) + 1;
+      retries[at] = (retries[at] as number) + 1;
+      total.retries++;
       return true;
     },
     balance(now) {
       turn(now);
       return Math.max(0, Math.floor(left() + 1e-9));
     },
+    isLow(now) {
+      turn(now);
+      return left() * 2 + 1e-9 < full();
+    },
   };
-}
-
-function index(part: number): number {
-  return ((part % parts) + parts) % parts;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,0 +1,186 @@
+import type { Clock } from "../runtime/clock.ts";
+import { abortError, isTenfoldError, type TenfoldError } from "../runtime/errors.ts";
+import { numberOption } from "../runtime/options.ts";
+import type { Random } from "../runtime/random.ts";
+import { firstCall, type IncomingCall, saysRetryStop } from "./call-chain.ts";
+import type { CallOutcome } from "./circuit-breaker.ts";
+import { type Deadline, deadlineMsMax } from "./deadline.ts";
+import type { DecisionLog } from "./decision-log.ts";
+
+export type LayerKind = "deadline" | "rateLimit" | "retry" | "breaker" | "bulkhead" | "tryTimeout";
+
+/** One part of a call policy: what it does around everything that is inside of it. */
+export interface CallLayer {
+  readonly kind: LayerKind;
+  wrap(inner: CallHandler): CallHandler;
+}
+
+export type CallHandler = (call: Call) => Promise<unknown>;
+
+/** What an attempt is told. */
+export interface CallContext {
+  /** Fires when this attempt's time is up or the caller goes away. Each attempt has its own. */
+  readonly signal: AbortSignal;
+  /** 1 is the first. */
+  readonly attempt: number;
+  /** Number of the call within its policy: what `explain` takes. */
+  readonly call: number;
+  /** Milliseconds left for this attempt. */
+  remainingMs(): number;
+  /** To be sent along, so that the layers below keep to this call's deadline and retry budget. */
+  headers(): Record<string, string>;
+}
+
+export interface CallOptions {
+  /** For this call, retries and waiting included: 0 … 600,000. */
+  readonly deadlineMs?: number;
+  /** May it be made twice without harm? */
+  readonly idempotent?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** The request on whose behalf the call is made: its deadline and retry signal hold here too. */
+  readonly incoming?: IncomingCall;
+}
+
+/** Why a call did not end well. */
+export type FaultReason =
+  | "rateLimited"
+  | "circuitOpen"
+  | "bulkheadFull"
+  | "timeout"
+  | "deadline"
+  | "overload"
+  | "failed";
+
+/** What a result or an error shows of the callee, and what it says about being asked again. */
+export type Judgement =
+  | CallOutcome
+  | {
+      readonly outcome: CallOutcome;
+      /** Default: what the call's `idempotent` says. */
+      readonly mayRetry?: boolean;
+      readonly retryAfterMs?: number;
+    };
+
+/** What all calls of a policy share. */
+export interface PolicyParts {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Pick<Random, "next">;
+  readonly decisions: DecisionLog;
+  readonly idempotent: boolean;
+  readonly classifyResult: ((value: unknown) => Judgement) | undefined;
+  readonly classifyError: ((error: unknown) => Judgement | undefined) | undefined;
+}
+
+/** One call on its way through the layers, and what they tell each other about it. */
+export class Call {
+  readonly parts: PolicyParts;
+  readonly number: number;
+  readonly run: (context: CallContext) => unknown;
+  readonly signal: AbortSignal | undefined;
+  readonly incoming: IncomingCall;
+  /** Of this call, checked; undefined leaves it to the deadline layer. */
+  readonly deadlineMs: number | undefined;
+  readonly idempotent: boolean;
+  deadline: Deadline | undefined;
+  tryTimeoutMs: number = deadlineMsMax;
+  /** An attempt that was cut with less time than this says nothing about the callee. */
+  fairMs: number = deadlineMsMax;
+  attempt = 1;
+  /** May the layers below make retries for this attempt? */
+  mayRetryBelow: boolean;
+  /** When the last attempt began, waiting not included. */
+  beganAt = 0;
+  outcome: CallOutcome = "ignored";
+  /** What the last answer said about being asked again. */
+  mayRetry: boolean | undefined = undefined;
+  retryAfterMs = 0;
+  /** Undefined when the call went well, or for reasons of its caller. */
+  fault: FaultReason | undefined = undefined;
+
+  /** @throws TENFOLD_OPTION_INVALID */
+  constructor(
+    parts: PolicyParts,
+    number: number,
+    run: (context: CallContext) => unknown,
+    options: CallOptions | undefined,
+  ) {
+    this.parts = parts;
+    this.number = number;
+    this.run = run;
+    this.signal = options?.signal;
+    this.incoming = options?.incoming ?? firstCall;
+    this.mayRetryBelow = this.incoming.mayRetry;
+    this.idempotent = options?.idempotent ?? parts.idempotent;
+    const deadlineMs = options?.deadlineMs;
+    if (deadlineMs !== undefined) {
+      numberOption("deadlineMs", deadlineMs, { min: 0, max: deadlineMsMax, whole: false });
+    }
+    this.deadlineMs = deadlineMs;
+  }
+
+  now(): number {
+    return this.parts.clock.now();
+  }
+
+  remainingMs(now: number): number {
+    return this.deadline?.remainingMs(now) ?? deadlineMsMax;
+  }
+
+  /** A layer turns the call away: the callee was not asked, so it shows nothing of the callee. */
+  refuse(fault: FaultReason, error: TenfoldError): TenfoldError {
+    this.outcome = "ignored";
+    this.fault = fault;
+    this.mayRetry = false;
+    this.record("refused", fault, error.retryAfterMs ?? 0);
+    return error;
+  }
+
+  /** The caller went away. */
+  aborted(signal: AbortSignal): TenfoldError {
+    this.outcome = "ignored";
+    this.fault = undefined;
+    this.mayRetry = false;
+    return abortError(signal);
+  }
+
+  judgeResult(value: unknown): void {
+    this.#judged(this.parts.classifyResult?.(value) ?? "success", value);
+  }
+
+  judgeError(error: unknown): void {
+    this.#judged(this.parts.classifyError?.(error) ?? errorJudgement(error), error);
+  }
+
+  record(kind: Parameters<DecisionLog["record"]>[3], why: string, ms: number): void {
+    this.parts.decisions.record(this.now(), this.number, this.attempt, kind, why, ms);
+  }
+
+  #judged(judgement: Judgement, subject: unknown): void {
+    const given = typeof judgement === "string" ? undefined : judgement;
+    this.outcome = given?.outcome ?? (judgement as CallOutcome);
+    this.fault = undefined;
+    if (this.outcome === "success") return;
+    this.mayRetry = saysRetryStop(subject) ? false : given?.mayRetry;
+    this.retryAfterMs = given?.retryAfterMs ?? 0;
+    if (this.outcome === "failure") this.fault = "failed";
+    else if (this.outcome === "overload") this.fault = "overload";
+  }
+}
+
+/** What an error shows when its policy does not say. */
+function errorJudgement(error: unknown): Judgement {
+  if (!isTenfoldError(error)) return "failure";
+  if (callersFault.has(error.code)) return "ignored";
+  const { retryable, retryAfterMs = 0 } = error;
+  // An error may say that another try is in vain; that it does no harm only the call can say.
+  return retryable
+    ? { outcome: "failure", retryAfterMs }
+    : { outcome: "failure", retryAfterMs, mayRetry: false };
+}
+
+const callersFault: ReadonlySet<string> = new Set([
+  "TENFOLD_ABORTED",
+  "TENFOLD_OPTION_INVALID",
+  "TENFOLD_OPTION_UNKNOWN",
+]);

@@ -1,0 +1,78 @@
+import { numberOption } from "../runtime/options.ts";
+
+/** What a policy did with a call beside letting it through. */
+export type DecisionKind =
+  | "retried"
+  | "gaveUp"
+  | "refused"
+  | "timedOut"
+  | "degraded"
+  | "circuitChanged";
+
+/** Why, as one short constant; for a circuit its new state. */
+export interface Decision {
+  /** On the clock of the policy. */
+  readonly at: number;
+  /** Number of the call within its policy, from 1. */
+  readonly call: number;
+  readonly attempt: number;
+  readonly kind: DecisionKind;
+  readonly why: string;
+  /** retried: the delay. refused: when to ask again. timedOut: the time it had. Otherwise 0. */
+  readonly ms: number;
+}
+
+/** The last decisions of a policy: columns that are written round and round. */
+export interface DecisionLog {
+  /** O(1), without allocation. */
+  record(
+    at: number,
+    call: number,
+    attempt: number,
+    kind: DecisionKind,
+    why: string,
+    ms: number,
+  ): void;
+  /** Oldest first; of one call if its number is given. */
+  list(call?: number): Decision[];
+}
+
+/** @param entriesMax 1 … 1,000,000. @throws TENFOLD_OPTION_INVALID */
+export function decisionLog(entriesMax: number): DecisionLog {
+  const size = numberOption("entriesMax", entriesMax, { min: 1, max: 1_000_000 });
+  const ats = new Float64Array(size);
+  const calls = new Float64Array(size);
+  const times = new Float64Array(size);
+  const attempts = new Uint8Array(size);
+  const kinds = new Array<DecisionKind>(size).fill("retried");
+  const whys = new Array<string>(size).fill("");
+  const state = { next: 0, used: 0 };
+  return {
+    record(at, call, attempt, kind, why, ms) {
+      const slot = state.next;
+      ats[slot] = at;
+      calls[slot] = call;
+      attempts[slot] = attempt;
+      kinds[slot] = kind;
+      whys[slot] = why;
+      times[slot] = ms;
+      state.next = slot + 1 === size ? 0 : slot + 1;
+      if (state.used < size) state.used++;
+    },
+    list(call) {
+      const first = state.used < size ? 0 : state.next;
+      const all = Array.from({ length: state.used }, (_, age): Decision => {
+        const slot = (first + age) % size;
+        return {
+          at: ats[slot] as number,
+          call: calls[slot] as number,
+          attempt: attempts[slot] as number,
+          kind: kinds[slot] as DecisionKind,
+          why: whys[slot] as string,
+          ms: times[slot] as number,
+        };
+      });
+      return call === undefined ? all : all.filter((each) => each.call === call);
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
+import { runAttempt } from "./call-attempt.ts";
+import {
+  Call,
+  type CallContext,
+  type CallHandler,
+  type CallLayer,
+  type CallOptions,
+  type FaultReason,
+  type Judgement,
+  type PolicyParts,
+} from "./call-layer.ts";
+import { type Decision, decisionLog } from "./decision-log.ts";
+import { checkLayerOrder } from "./layer-order.ts";
+
+export interface PolicyOptions {
+  /** What is called, for messages. */
+  readonly name?: string;
+  /** May calls be made twice without harm, where they do not say themselves? */
+  readonly idempotent?: boolean;
+  /** What a result shows of the callee, such as an answer of status 503. Default: success. */
+  readonly classifyResult?: (value: unknown) => Judgement;
+  /** What an error shows; undefined leaves it to the default, which is failure. */
+  readonly classifyError?: (error: unknown) => Judgement | undefined;
+  /** So many decisions are kept for `explain`: 1 … 1,000,000. */
+  readonly decisionsMax?: number;
+  readonly runtime?: Partial<Runtime>;
+}
+
+export const policyDefaults: Readonly<
+  Required<Pick<PolicyOptions, "name" | "idempotent" | "decisionsMax">>
+> = Object.freeze({ name: "the callee", idempotent: false, decisionsMax: 256 });
+
+/** Why a fail-back is asked for a value. */
+export interface Fault {
+  readonly reason: FaultReason;
+  /** Undefined when the callee gave a result that was judged a failure. */
+  readonly error: unknown;
+  /** Number of the call, as `explain` takes it. */
+  readonly call: number;
+}
+
+/** The callee's own value, or what stands in for it. */
+export type Answer<T, F> =
+  | { readonly degraded: false; readonly value: T }
+  | { readonly degraded: true; readonly reason: FaultReason; readonly value: F };
+
+export interface CallPolicy {
+  /**
+   * Makes a call under the policy. Rejects with what the call's last attempt threw; a result that
+   * `classifyResult` does not like is a result all the same, when retries are over.
+   *
+   * @throws TENFOLD_RESILIENCE_CIRCUIT_OPEN, TENFOLD_RESILIENCE_BULKHEAD_FULL,
+   *   TENFOLD_RESILIENCE_RATE_LIMITED, TENFOLD_RESILIENCE_TRY_TIMEOUT, TENFOLD_DEADLINE_EXCEEDED,
+   *   TENFOLD_ABORTED, TENFOLD_OPTION_INVALID
+   */
+  run<T>(fn: (call: CallContext) => T | Promise<T>, options?: CallOptions): Promise<T>;
+  /**
+   * As `run`, but a callee that fails, is slow or is not asked is stood in for: for calls that a
+   * caller can do without. What the caller caused (its abort, a bad option, an error judged
+   * `ignored`) is thrown as ever.
+   */
+  runOr<T, F>(
+    fn: (call: CallContext) => T | Promise<T>,
+    failBack: (fault: Fault) => F | Promise<F>,
+    options?: CallOptions,
+  ): Promise<Answer<T, F>>;
+  /** The last decisions, oldest first; of one call if its number is given. */
+  explain(call?: number): Decision[];
+}
+
+/**
+ * A policy of one's own layers, the outermost first. `callPolicy` has the usual ones.
+ *
+ * @throws TENFOLD_RESILIENCE_ORDER_INVALID, TENFOLD_OPTION_INVALID
+ */
+export function layeredPolicy(
+  layers: readonly CallLayer[],
+  options: PolicyOptions = {},
+): CallPolicy {
+  checkLayerOrder(layers);
+  const { clock, random } = runtimeWith(options.runtime);
+  const parts: PolicyParts = {
+    name: options.name ?? policyDefaults.name,
+    clock,
+    random,
+    decisions: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax),
+    idempotent: options.idempotent ?? policyDefaults.idempotent,
+    classifyResult: options.classifyResult,
+    classifyError: options.classifyError,
+  };
+  const handler = layers.reduceRight<CallHandler>((inner, layer) => layer.wrap(inner), runAttempt);
+  let calls = 0;
+
+  return {
+    run<T>(fn: (call: CallContext) => T | Promise<T>, callOptions?: CallOptions): Promise<T> {
+      try {
+        return handler(new Call(parts, ++calls, fn, callOptions)) as Promise<T>;
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+    async runOr(fn, failBack, callOptions) {
+      const call = new Call(parts, ++calls, fn, callOptions);
+      let error: unknown;
+      try {
+        const value = (await handler(call)) as Awaited<ReturnType<typeof fn>>;
+        if (call.fault === undefined) return { degraded: false, value };
+      } catch (caught) {
+        if (call.fault === undefined) throw caught;
+        error = caught;
+      }
+      const reason = call.fault;
+      call.record("degraded", reason, 0);
+      return {
+        degraded: true,
+        reason,
+        value: await failBack({ reason, error, call: call.number }),
+      };
+    },
+    explain: (call) => parts.decisions.list(call),
+  };
+}
