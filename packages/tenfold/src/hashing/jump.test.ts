@@ -44,6 +44,13 @@ test("two words give what 64 bits give", () => {
   );
 });
 
+test("the carry from the low word, which one key in 2^32 makes", () => {
+  for (let high = 0n; high < 200n; high++) {
+    const each = (high << 32n) | 0x666313abn;
+    expect(jump(each, 1_000_000)).toBe(reference(each, 1_000_000));
+  }
+});
+
 test("growing moves keys to the new bucket alone", () => {
   fc.assert(
     fc.property(key, fc.integer({ min: 1, max: 10_000 }), (each, count) => {

@@ -29,6 +29,13 @@ test("the points of a node are the murmur3 of its labels", () => {
   expect(circle.points).toBe(30);
   for (let k = 0; k < 20; k++) expect(circle.at(murmur3(`ätna-${k}`)).nickname).toBe("ätna");
   for (let k = 0; k < 10; k++) expect(circle.at(murmur3(`b-${k}`)).nickname).toBe("b");
+  // More points than one piece of the building holds.
+  const heavy = ring([
+    { nickname: "a", weight: 200 },
+    { nickname: "b", weight: 200 },
+  ]);
+  const own = Array.from({ length: 32_000 }, (_, k) => heavy.at(murmur3(`b-${k}`)).nickname);
+  expect(own.filter((name) => name === "b").length).toBe(32_000);
 });
 
 // These fix the keys of everyone who uses the ring: they may never change.
