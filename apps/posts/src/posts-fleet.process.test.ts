@@ -372,5 +372,5 @@ describe("the fleet as a whole", () => {
     expect((await write(user, { contents: "new" })).status).toBe(201);
     await fleet.stop();
     expect(leftBehind(folder)).toEqual([]);
-  });
+  }, 120_000);
 });
