@@ -6,6 +6,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { takeTurn } from "./turn.js";
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const binaries = join(root, "node_modules", ".bin");
 const sources = "--conditions=tenfold:source";
@@ -30,13 +32,16 @@ if (Number(process.versions.node.split(".")[0]) < 20) {
   fail(`Node ${process.versions.node} is too old: Tenfold needs Node 20 or newer to start itself.`);
 }
 
+// Two at once would build into the same folders.
+const endTurn = await takeTurn(root, () => console.log("Waiting for another command to build …"));
 install();
 const node = findNode24();
 process.env.PATH = `${binaries}${delimiter}${dirname(node)}${delimiter}${process.env.PATH}`;
 if (command.build) {
   const { build } = await import("./build.js");
-  await build({ root, node });
+  await build({ root, node }).catch((error) => fail(error.message));
 }
+endTurn();
 if (command.run !== undefined) handOver(node, [...command.run, ...rest]);
 
 /** `npm ci`, when the lockfile is not the one that was installed last. */
