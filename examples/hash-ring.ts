@@ -1,4 +1,4 @@
-// Which cache has this key? The same answer everywhere, and few other answers when caches come and go.
+// Which cache has this key? The same answer everywhere; and few keys move when caches come and go.
 import { ring } from "tenfold/hashing";
 
 const caches = [

@@ -24,10 +24,10 @@ test("a change as text: shares and bars of one scale, nodes that come and go", (
     moved      50.0 %  of all keys are on another node
     needless    0.1 %  of all keys moved between nodes that did not change
 
-    node                              before                           after
-    a                                  50.0 % ███████████████████████▌   48.9 % ███████████████████████
-    b                                  50.0 % ███████████████████████▌       -
-    cxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxx       -                            51.1 % ████████████████████████"
+    node                              before                         after
+    a                                  50.0 % █████████████████████▌   48.9 % █████████████████████
+    b                                  50.0 % █████████████████████▌       -
+    cxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxx       -                          51.1 % ██████████████████████"
   `);
 });
 

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import type { KeyMovement, NodeMovement } from "tenfold/hashing";
 
-const barColumns = 24;
+const barColumns = 22;
 const identityColumnsMax = 32;
 /** Eighths of a column, from one to seven. */
 const eighths = "▏▎▍▌▋▊▉";
@@ -31,11 +31,12 @@ export function movementText(
       .trimEnd();
   const cell = 7 + barColumns;
   const head = `${"node".padEnd(columns)}  ${"before".padEnd(cell)}  after`;
+  const unneeded = needlessText(needless / keys);
   return [
     `${before} → ${after}, ${keys.toLocaleString("en")} keys`,
     "",
     `moved     ${percent(moved / keys)}  of all keys are on another node`,
-    `needless  ${needlessText(needless / keys)}  of all keys moved between nodes that did not change`,
+    `needless  ${unneeded}  of all keys moved between nodes that did not change`,
     "",
     styleText("dim", head),
     ...nodes.map(row),

@@ -44,9 +44,9 @@ export interface BoundedLoad<N extends HashNode> {
 
 /**
  * Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam 2016): a node holds at
- * most `ceil(ratio × (held + 1) × weight / all weights)`. A key whose node is full is hashed anew, as
- * in Envoy: going on along the circle instead would pour all of it onto one neighbour. The bound is
- * as good as the view of the load: this one counts what it handed out itself.
+ * most `ceil(ratio × (held + 1) × weight / all weights)`. A key whose node is full is hashed anew,
+ * as in Envoy: going on along the circle would pour all of it onto one neighbour. The bound is as
+ * good as the view of the load: this one counts what it handed out itself.
  *
  * @throws TENFOLD_OPTION_INVALID
  */

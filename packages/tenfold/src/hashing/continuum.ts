@@ -7,7 +7,7 @@ import { tooMany } from "./hash-node.ts";
  */
 export interface Continuum {
   readonly size: number;
-  /** Ascending; one more than `size`: the last is the greatest hash there is and stops the search. */
+  /** Ascending; one more than `size`: the last is the greatest hash and stops the search. */
   readonly points: Uint32Array;
   /** One more than `size`: beyond the last point the first one's owner follows. */
   readonly owners: Uint16Array;

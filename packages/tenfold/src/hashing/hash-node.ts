@@ -5,7 +5,7 @@ import { TenfoldError } from "../runtime/errors.ts";
  * fields, such as the address, are the caller's and move no key.
  */
 export interface HashNode {
-  /** Unique, 1 … 128 printable characters, and no address: it decides which keys are this node's. */
+  /** Unique, 1 … 128 printable characters, no address: it decides which keys are this node's. */
   readonly nickname: string;
   /** Share of keys relative to the other nodes, 0.001 … 1,000,000. Default 1. */
   readonly weight?: number;
@@ -94,16 +94,20 @@ export function tooMany(what: string, max: number, count: number): TenfoldError 
 }
 
 const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
-/** IPv4, bracketed or bare IPv6, each with or without port; and `host:port`. */
-const address =
-  /^(\d{1,3}(\.\d{1,3}){3}(:\d+)?|\[[\da-f:.]+\](:\d+)?|[\da-f]*:[\da-f]*:[\da-f:.]*|[\w.-]+:\d{2,5})$/i;
+/** IPv4, IPv6 in brackets and bare, and any host with a port. */
+const addresses: readonly RegExp[] = [
+  /^\d{1,3}(\.\d{1,3}){3}(:\d+)?$/,
+  /^\[[\da-f:.]+\](:\d+)?$/i,
+  /^[\da-f]*:[\da-f]*:[\da-f:.]*$/i,
+  /^[\w.-]+:\d{2,5}$/,
+];
 
 function checkNickname(name: unknown): void {
   const { nicknameCharsMax } = hashNodeLimits;
   const fits = typeof name === "string" && name.length <= nicknameCharsMax && printable.test(name);
   const why = !fits
     ? `must be 1 to ${nicknameCharsMax} printable characters`
-    : address.test(name)
+    : addresses.some((address) => address.test(name))
       ? "must not be an address: addresses change, and the node's keys would move with it"
       : undefined;
   if (why === undefined) return;

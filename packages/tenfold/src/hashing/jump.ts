@@ -7,9 +7,9 @@ export const jumpLimits: { readonly bucketsMax: number } = Object.freeze({
 });
 
 /**
- * Jump consistent hash (Lamping and Veach 2014): a bucket from 0 to below `buckets`. One bucket more
- * takes keys from all others alike and moves none between them; only the last bucket can go. So it
- * is for numbered shards, not for servers that die. O(ln buckets), no memory.
+ * Jump consistent hash (Lamping and Veach 2014): a bucket from 0 to below `buckets`. One bucket
+ * more takes keys from all others alike and moves none between them; only the last bucket can go.
+ * So it is for numbered shards, not for servers that die. O(ln buckets), no memory.
  *
  * @param key a number is taken as it is, modulo 2^64, as in the paper; text and bytes by the first
  * 64 bits of their murmur3x64.

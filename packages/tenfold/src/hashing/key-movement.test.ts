@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { type HashPolicyName, hashPolicy } from "./hash-policy.ts";
 import { keyMovement, sampleKeys } from "./key-movement.ts";
 
-const keys = [...sampleKeys(60_000)];
+const keys = [...sampleKeys(30_000)];
 const numbered = (policy: HashPolicyName, count: number) =>
   hashPolicy({ policy, nodes: Array.from({ length: count }, (_, i) => ({ nickname: `n${i}` })) });
 const shares = (before: object, after: object) => {

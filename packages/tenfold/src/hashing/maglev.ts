@@ -24,7 +24,7 @@ export interface Maglev<N extends HashNode> {
   shares(): ReadonlyMap<string, number>;
 }
 
-/** One node's turns in filling the table: place `offset + k × skip`, as often as its weight says. */
+/** One node's turns at the table: places `offset + k × skip`, as often as its weight says. */
 export interface MaglevTurns {
   readonly offset: number;
   readonly skip: number;
@@ -32,9 +32,9 @@ export interface MaglevTurns {
 }
 
 /**
- * Maglev hashing (Eisenbud et al. 2016, section 3.4), weighted as in Envoy: a table that nodes fill in
- * turns, each in an order of its own. The most even of all here; a change of nodes moves a few keys
- * more than it must (0.2 % to 0.4 % with the default table). For balancing, not for stores.
+ * Maglev hashing (Eisenbud et al. 2016, section 3.4), weighted as in Envoy: a table that nodes fill
+ * in turns, each in an order of its own. The most even of all here; a change of nodes moves a few
+ * keys more than it must (0.2 % to 0.4 % with the default table). For balancing, not for stores.
  *
  * @throws TENFOLD_HASHING_EMPTY, TENFOLD_HASHING_NICKNAME_INVALID, TENFOLD_HASHING_NICKNAME_TAKEN,
  * TENFOLD_HASHING_WEIGHT_INVALID, TENFOLD_HASHING_TOO_MANY, TENFOLD_OPTION_INVALID

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 import { rendezvous } from "./rendezvous.ts";
 
-const keys = Array.from({ length: 400 }, (_, i) => `user:${i}`);
+const keys = Array.from({ length: 200 }, (_, i) => `user:${i}`);
 const weight = fc.constantFrom(0.25, 0.5, 1, 2, 5);
 const pool = fc
   .dictionary(

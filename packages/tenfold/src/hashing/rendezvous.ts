@@ -14,10 +14,10 @@ export interface Rendezvous<N extends HashNode> {
 }
 
 /**
- * Highest random weight (Thaler and Ravishankar 1998), weighted in the logarithmic form (Schindelhauer
- * and Schomaker 2005): every node draws a number for the key, and the best wins. Exact weights with no
- * virtual nodes, and a change moves only what it must; each look-up asks every node, so it is for
- * few nodes, or to choose replicas.
+ * Highest random weight (Thaler and Ravishankar 1998), weighted in the logarithmic form
+ * (Schindelhauer and Schomaker 2005): every node draws a number for the key, and the best wins.
+ * Exact weights with no virtual nodes, and a change moves only what it must; each look-up asks
+ * every node, so it is for few nodes, or to choose replicas.
  *
  * @throws TENFOLD_HASHING_EMPTY, TENFOLD_HASHING_NICKNAME_INVALID, TENFOLD_HASHING_NICKNAME_TAKEN,
  * TENFOLD_HASHING_WEIGHT_INVALID, TENFOLD_HASHING_TOO_MANY
