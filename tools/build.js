@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 /** In order: what a project imports is built before it. */
 const projects = [
@@ -20,7 +20,10 @@ const projects = [
   { folder: "apps/posts", output: "dist", tool: "tsc", after: "packages/tenfold" },
   { folder: "packages/console", output: "../cli/assets", tool: "vite" },
 ];
-const ignored = new Set(["node_modules", "dist", "dist.new", "coverage", ".tenfold"]);
+const outputs = projects
+  .map(({ output }) => basename(output))
+  .flatMap((name) => [name, `${name}.new`]);
+const ignored = new Set(["node_modules", "coverage", ".tenfold", ...outputs]);
 
 /** @param {{ root: string, node: string }} options */
 export async function build({ root, node }) {
