@@ -12,7 +12,7 @@ prepare();
 const fast = await runSteps(checkLanes());
 const slow = await runSteps([
   [
-    engineStep(["etcd"]),
+    engineStep(["etcd", "faketime"]),
     vitestStep("process tests", "process", processBudgetMs),
     exampleStep(),
     commandStep("package", "publint", ["packages/tenfold", "--strict", "--pack", "npm"]),

@@ -39,6 +39,16 @@ export const engineTable = {
     megabytes: 100,
     usedFor: "looking at the console",
   },
+  faketime: {
+    programs: ["faketime"],
+    alsoKnownAs: [],
+    unpackedFolder: "usr/bin",
+    packages: ["faketime", "libfaketime"],
+    withLibraries: false,
+    variable: "TENFOLD_ENGINE_FAKETIME",
+    megabytes: 1,
+    usedFor: "ids under clocks that step",
+  },
 } as const satisfies Record<string, EngineRow>;
 
 export type EngineName = keyof typeof engineTable;
