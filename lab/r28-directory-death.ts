@@ -65,7 +65,9 @@ export const experiment = defineExperiment({
     await kill(server.child);
     load.mark("killed; a new client comes");
     const newcomer = load.addClient();
-    await load.run(phaseMs);
+    load.restartHops();
+    // Often enough that both clients have surely met every owner.
+    await load.run(phaseMs, 2 * 15 * owners);
     const refused = await mover.move("1").then(
       () => 0,
       (error: unknown) => Number(isTenfoldError(error, "TENFOLD_COORDINATION_UNAVAILABLE")),
@@ -262,11 +264,12 @@ function createLoad(shards: Shards) {
       clients.push(client);
       return client;
     },
-    async run(durationMs: number): Promise<void> {
+    /** At least so long, and until so many calls were served since `restartHops`. */
+    async run(durationMs: number, callsMin = 0): Promise<void> {
       const until = performance.now() + durationMs;
       let bucketEnds = performance.now() + bucketMs;
       let before = { ...part };
-      while (performance.now() < until) {
+      while (performance.now() < until || part.calls < callsMin) {
         slice();
         if (performance.now() > bucketEnds) {
           bucketEnds += bucketMs;

@@ -5,6 +5,7 @@ import {
   type DirectoryEntry,
   decodeDirectoryEntry,
   encodeDirectoryEntry,
+  keyStates,
   type MoveStep,
   steppedEntry,
 } from "./directory-entry.ts";
@@ -28,6 +29,29 @@ test("a move goes through all its states, and its end alone changes shard and ep
     ["catching-up", "a", 0, "b"],
     ["fenced", "a", 0, "b"],
     ["active", "b", 1, undefined],
+  ]);
+});
+
+test("every state allows its own steps and no other", () => {
+  const kinds = ["copy", "catch-up", "fence", "commit", "cancel"] as const;
+  const allowed = keyStates.map((state) => {
+    const moving = state === "active" || state === "forwarded" ? {} : { to: "b" };
+    const entry: DirectoryEntry = { ...start, state, ...moving };
+    return kinds.filter((kind) => {
+      try {
+        steppedEntry(entry, kind === "copy" ? { kind, to: "b" } : { kind });
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  });
+  expect(allowed).toEqual([
+    ["copy"],
+    ["catch-up", "cancel"],
+    ["fence", "cancel"],
+    ["commit", "cancel"],
+    [],
   ]);
 });
 

@@ -67,6 +67,19 @@ describe("a client", () => {
     expect(client.route("1")).toMatchObject({ shard: "c", epoch: 3 });
   });
 
+  test("asks again for a key that it heard of and forgot, though its filter is older", () => {
+    const client = directoryClient({ base: baseNow, entriesMax: 1 });
+    client.learn(entry("5", 1));
+    client.takeFilter(directory({ base: baseNow }).filter());
+    client.learn(entry("1", 1));
+    client.learn(entry("2", 1));
+    expect(["5", "1", "4"].map((key) => client.route(key).source)).toEqual([
+      "unsure",
+      "unsure",
+      "default",
+    ]);
+  });
+
   test("remembers a bounded number of keys, those used last", () => {
     const client = directoryClient({ base: baseNow, entriesMax: 2 });
     for (const key of ["1", "2"]) client.learn(entry(key, 1));

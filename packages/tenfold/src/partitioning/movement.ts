@@ -31,6 +31,7 @@ export interface Move {
 }
 
 export interface Movement {
+  /** A key that an index names goes by its own entry alone, never with a larger part. */
   readonly moves: readonly Move[];
   /**
    * The share of all keys that move, 0 … 1: exact where keys are hashed (by slots; by remainder

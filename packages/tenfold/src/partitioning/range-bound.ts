@@ -11,7 +11,7 @@ export type RangeBound = bigint | number | Uint8Array;
 /** What a table's bounds are: all of one kind. */
 export type BoundKind = "integer" | "bytes";
 
-const decimal = /^-?(?:0|[1-9][0-9]{0,38})$/;
+const decimal = /^(?:0|-?[1-9][0-9]{0,38})$/;
 const utf8 = new TextEncoder();
 
 /** As JSON carries a bound: decimal digits, or two hexadecimal digits a byte. */
