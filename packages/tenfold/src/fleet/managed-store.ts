@@ -132,6 +132,8 @@ async function embeddedStore(options: ManagedStoreOptions): Promise<ManagedStore
             signal: until,
             onStep: (step) => options.onStep(step.title),
           });
+          // They answer; whoever watches them may not have asked since.
+          await Promise.all(processes.map((process) => process.whenReady(until)));
         }),
       );
     },
