@@ -6,6 +6,7 @@ import {
   placementOf,
   rebalancedSlotMap,
 } from "tenfold/partitioning";
+import { isTenfoldError } from "tenfold/runtime";
 
 // 1,024 slots on two shards; a third gets its share, and nothing else moves.
 const now = evenSlotMap(["posts-0", "posts-1"]);
@@ -26,7 +27,8 @@ try {
     { "start": 0, "end": 1000, "shard": "users-1" },
     { "start": 1001, "end": -1, "shard": "users-2" }]}`);
 } catch (error) {
-  console.log((error as Error).message);
+  if (!isTenfoldError(error)) throw error;
+  console.log(`${error.details.problem}: ${JSON.stringify(error.details.rows)}`);
 }
 
 // Tenants by range, hashed within: large ones have shards of their own.
@@ -46,5 +48,5 @@ console.log(["7/invoice-1", "207/invoice-1"].map((key) => tenants.shardOfKey(key
 // user:42 lives on posts-1
 // 33.3 % of the keys move, all to posts-2
 // users-1 users-2 users-4
-// This placement cannot be used: nothing holds the keys between two rows (rows: 0 1000 users-1, 1001 -1 users-2).
+// gap: [{"start":"0","end":"1000","shard":"users-1"},{"start":"1001","end":-1,"shard":"users-2"}]
 // small-0 large-0

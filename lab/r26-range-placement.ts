@@ -151,7 +151,7 @@ function skew({ figure, plot }: Lab): void {
   const start = Date.UTC(2026, 0, 1);
   const day = 24 * 60 * 60 * 1000;
   const random = seededRandom("r26/skew");
-  // At no round times: low bits of the time that never changed would all be high bits once reversed.
+  // At no round times: once reversed, bits of the time that never change would lead all keys.
   const madeAt = Array.from({ length: 4_000 }, () => start + random.below(4 * day));
   const made = madeAt.sort((a, b) => a - b).map((ms) => ids.next(ms));
   const fresh = Array.from({ length: newRows }, (_, i) => ids.next(start + 4 * day + i));

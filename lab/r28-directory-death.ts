@@ -284,7 +284,7 @@ function createLoad(shards: Shards) {
   };
 }
 
-/** Feeds a client with what the directory says, until told to stop; resolves with the first of it. */
+/** Feeds a client with what the directory says; resolves with the first of it. */
 async function hear(
   coordinator: Coordinator,
   client: DirectoryClient,
