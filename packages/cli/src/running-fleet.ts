@@ -30,7 +30,7 @@ export function findRunningFleet(data: string | undefined): RunningFleet {
   throw new TenfoldError("TENFOLD_FLEET_NOT_RUNNING", message);
 }
 
-/** A supervisor that is frozen must not hold its caller; one that restarts a service may take long. */
+/** A frozen supervisor must not hold its caller; one that restarts a service may take long. */
 const answerTimeoutMs = { GET: 30_000, POST: 300_000 };
 
 /** Asks the supervisor's admin API. @throws TENFOLD_FLEET_NOT_RUNNING, or the code it answers. */

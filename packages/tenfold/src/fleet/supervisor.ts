@@ -290,8 +290,10 @@ class HostSupervisor implements Supervisor, AdminActions {
     const { restartTimeoutMs } = supervisorDefaults;
     const late = new AbortController();
     const timer = this.#runtime.clock.setTimer(restartTimeoutMs, () => {
-      const message = `${process.name} was not ready ${restartTimeoutMs / 1_000} s after its restart`;
-      late.abort(new TenfoldError("TENFOLD_FLEET_START_FAILED", `${message}: its log says why.`));
+      const message =
+        `${process.name} was not ready ${restartTimeoutMs / 1_000} s after its restart: its log ` +
+        "says why.";
+      late.abort(new TenfoldError("TENFOLD_FLEET_START_FAILED", message));
     });
     try {
       await process.restart(AbortSignal.any([this.#ended.signal, late.signal]));
