@@ -20,6 +20,7 @@ export interface KeyRoute {
   readonly shard: string;
   /** The shard refuses a call by an older epoch than its own. */
   readonly epoch: number;
+  /** As last heard; what goes is what the shard says. */
   readonly state: KeyState;
   /**
    * `entry`: remembered. `default`: the key has no entry, as far as was heard. `unsure`: it may

@@ -6,9 +6,10 @@ import { type IndexedMap, indexedMap } from "./indexed-map.ts";
 import { type ListMap, type ListRow, listMap } from "./list-map.ts";
 import { type ModularBasis, type ModularMap, modularMap } from "./modular-map.ts";
 import { invalidPlacement } from "./placement-error.ts";
+import { type PlacementFields, placementFields, placementFormat } from "./placement-fields.ts";
 import { type BoundKind, boundText, openEnd, type RangeBound } from "./range-bound.ts";
 import { type RangeMap, type RangeRow, rangeMap } from "./range-map.ts";
-import { placementFields, placementFormat, type SlotMap, slotMapOf } from "./slot-map.ts";
+import { type SlotMap, slotMapOf } from "./slot-map.ts";
 
 /** A checked placement of any kind. */
 export type PlacementMap =
@@ -20,8 +21,6 @@ export type PlacementMap =
   | CompositeMap<PlacementMap, PlacementMap>;
 
 export const placementLimits: { readonly depthMax: number } = Object.freeze({ depthMax: 4 });
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * The placement in an entry of the placement map. One without a kind is by slots.
@@ -38,7 +37,7 @@ export function encodePlacement(map: PlacementMap): string {
   return JSON.stringify({ format: placementFormat, ...fieldsOf(map) });
 }
 
-function mapOf(fields: Fields, depth: number): PlacementMap {
+function mapOf(fields: PlacementFields, depth: number): PlacementMap {
   if (depth > placementLimits.depthMax) {
     throw invalidPlacement("depth", `it nests deeper than ${placementLimits.depthMax}`);
   }
@@ -76,7 +75,7 @@ function mapOf(fields: Fields, depth: number): PlacementMap {
   }
 }
 
-function fieldsOf(map: PlacementMap): Fields {
+function fieldsOf(map: PlacementMap): PlacementFields {
   const { kind, version } = map;
   switch (kind) {
     case "slots": {
@@ -112,7 +111,7 @@ function fieldsOf(map: PlacementMap): Fields {
 }
 
 /** Whole numbers may stand as such or as decimal text, bytes as hexadecimal text. */
-function rangeRows(fields: Fields): RangeRow[] {
+function rangeRows(fields: PlacementFields): RangeRow[] {
   const bounds = fields.bounds ?? "integer";
   if (bounds !== "integer" && bounds !== "bytes") {
     throw invalidPlacement("bound", `bounds are "integer" or "bytes", got ${String(bounds)}`);
@@ -136,14 +135,15 @@ function boundOf(value: unknown, bounds: BoundKind): RangeBound | undefined {
   return typeof value === "string" && /^-?\d{1,39}$/.test(value) ? BigInt(value) : undefined;
 }
 
-function listOf(fields: Fields, name: string): readonly unknown[] {
+function listOf(fields: PlacementFields, name: string): readonly unknown[] {
   const value = fields[name];
   if (Array.isArray(value)) return value;
   throw invalidPlacement("json", `\`${name}\` must be a list`);
 }
 
-function objectOf(fields: Fields, name: string): Fields {
+function objectOf(fields: PlacementFields, name: string): PlacementFields {
   const value = fields[name];
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as PlacementFields;
   throw invalidPlacement("json", `\`${name}\` must be an object`);
 }

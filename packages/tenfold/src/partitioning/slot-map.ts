@@ -1,7 +1,8 @@
-import { errorText, TenfoldError } from "../runtime/errors.ts";
+import type { TenfoldError } from "../runtime/errors.ts";
 import { invalidOption } from "../runtime/options.ts";
 import type { KeyMap, PartitionKey } from "./key-map.ts";
 import { checkedVersion, invalidPlacement } from "./placement-error.ts";
+import { type PlacementFields, placementFields, placementFormat } from "./placement-fields.ts";
 import { hashOf, slotCount, slotDefaults, slotOfHash, slotShift, unknownSlot } from "./slot.ts";
 
 /** Slots `first` to `last`, both included, live on `shard`. */
@@ -29,9 +30,6 @@ export interface SlotMap extends SlotPlacement, KeyMap {
   /** The shard of a key, by `slotOf`. @throws TENFOLD_PARTITIONING_KEY_INVALID */
   shardOfKey(key: PartitionKey): string;
 }
-
-/** The version of the JSON form; a reader refuses every other. */
-export const placementFormat = 1;
 
 /**
  * Checks a placement and makes it fast to ask.
@@ -152,24 +150,8 @@ export function decodeSlotMap(json: string): SlotMap {
   throw invalidPlacement("kind", `slots are wanted here, not kind ${String(fields.kind)}`);
 }
 
-/** What a placement in JSON says, of a format known here. */
-export function placementFields(json: string): Readonly<Record<string, unknown>> {
-  let value: Record<string, unknown> | null;
-  try {
-    value = JSON.parse(json) as typeof value;
-  } catch (cause) {
-    throw invalidPlacement("json", `the placement is no JSON: ${errorText(cause)}`);
-  }
-  const format = Object(value).format as unknown;
-  if (format === placementFormat) return value as Record<string, unknown>;
-  throw new TenfoldError(
-    "TENFOLD_PARTITIONING_FORMAT_UNKNOWN",
-    `This placement has format ${String(format)}; only ${placementFormat} is known here.`,
-  );
-}
-
 /** The slot map that JSON's fields say. @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID */
-export function slotMapOf(fields: Readonly<Record<string, unknown>>): SlotMap {
+export function slotMapOf(fields: PlacementFields): SlotMap {
   const { version, slots, shards, ranges } = fields as Partial<SlotPlacement>;
   const shaped =
     typeof version === "number" &&
