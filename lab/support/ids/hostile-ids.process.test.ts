@@ -15,8 +15,6 @@ beforeEach(({ skip }) => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const sound = { duplicates: 0, outOfOrder: 0, interleaved: 0 };
-
 describe("eight processes that are stopped, killed, robbed, and whose clocks step", () => {
   test.each(["coordinator", "folder"] as const)("worker numbers by %s", async (kind) => {
     const made = await makeHostileIds({

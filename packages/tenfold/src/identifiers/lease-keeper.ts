@@ -79,7 +79,9 @@ export class LeaseKeeper<Generator extends TimedGenerator> {
         await this.#keep(current);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        runtime.log.warn("reserving time for ids failed", { reason: errorText(error) });
+        const reason = errorText(error);
+        if (current === undefined) runtime.log.info("no worker number yet", { reason });
+        else runtime.log.warn("reserving time for ids failed", { reason });
         if (isTenfoldError(error, "TENFOLD_IDENTIFIERS_LEASE_LOST")) {
           onLost();
           current = undefined;
