@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import { defineFleet, durableQueue, shardedPostgres } from "./fleet-definition.ts";
 import { planFleet } from "./fleet-plan.ts";
+import { plannedPorts } from "./preflight.ts";
 
 const fleet = defineFleet({
   name: "shop",
@@ -92,4 +93,10 @@ test("the console learns who calls whom", () => {
     pages: [],
     crawler: [],
   });
+});
+
+test("the ports of database servers are checked with the others before anything starts", () => {
+  const ports = plannedPorts(planFleet(fleet, { dataFolder: "/data" }));
+  const servers = [...ports.values()].filter((purpose) => purpose.startsWith("pg-"));
+  expect(servers).toEqual(["pg-db-0-1", "pg-db-0-2", "pg-db-1-1", "pg-db-1-2"]);
 });

@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
+import { postgresShardPlan } from "../engines/postgres/shard-plan.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { fileStorage, type Storage } from "../runtime/storage.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
@@ -9,7 +10,8 @@ import { type FolderLock, lockFolder } from "./folder-lock.ts";
 
 /** The format of a fleet's data folder; a folder of another format is refused, never misread. */
 const dataFormat = 1;
-const freeBytesMin = 256 * 1024 * 1024;
+/** A first start of two shards with two standbys each writes about 400 MiB. */
+const freeBytesMin = 512 * 1024 * 1024;
 
 /**
  * Takes the data folder for this process: makes it, locks it, checks its format and the disk, and
@@ -117,13 +119,29 @@ export async function checkPorts(
 }
 
 /**
- * Every port of ours in a plan, with what it is for. Those of stores are checked by their servers.
+ * Every port of ours in a plan, with what it is for.
  */
 export function plannedPorts(plan: FleetPlan): Map<number, string> {
   const ports = new Map([[plan.adminPort, "supervisor"]]);
   for (const { name, port, adminPort } of plan.processes) {
     ports.set(port, name);
     ports.set(adminPort, `${name} admin`);
+  }
+  for (const { name, definition, portsFrom, dataFolder: folder } of plan.stores) {
+    if (definition.urls !== undefined) continue;
+    const { shards, standbys } = definition;
+    const { address } = plan;
+    const planned = postgresShardPlan({
+      store: name,
+      shards,
+      standbys,
+      address,
+      portsFrom,
+      folder,
+    });
+    for (const server of planned.flatMap(({ servers }) => servers)) {
+      ports.set(server.port, server.name);
+    }
   }
   return ports;
 }
