@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { findEngine } from "../../../tools/engines/index.ts";
 
-/** libfaketime's library, preloaded into a process to move its clock; undefined when it is not here. */
+/** libfaketime, to be preloaded into a process whose clock is to move; undefined when missing. */
 export function fakeClockLibrary(): string | undefined {
   const engine = findEngine("faketime");
   if (engine === undefined) return undefined;

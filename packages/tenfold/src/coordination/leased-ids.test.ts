@@ -6,7 +6,7 @@ import type { WorkerRecords } from "../identifiers/worker-records.ts";
 import { silentLog } from "../runtime/log.ts";
 import { seededRandom } from "../runtime/random.ts";
 import { createRegistry } from "../telemetry/registry.ts";
-import { coordinatorSite } from "./number-site.fixture.ts";
+import { coordinatorSite } from "../testing/number-site.fixture.ts";
 
 describe("leased ids", () => {
   async function one(broken: () => boolean = () => false) {

@@ -17,7 +17,7 @@ import {
   memoryStorage,
   prefix,
   type Site,
-} from "./number-site.fixture.ts";
+} from "../testing/number-site.fixture.ts";
 import { coordinatorWorkerRecords } from "./worker-records.ts";
 
 const windowMs = 400;

@@ -9,7 +9,7 @@ import type { WorkerRecords } from "./worker-records.ts";
 
 export interface LeasedIdsOptions<Generator extends TimedGenerator> {
   readonly records: WorkerRecords;
-  /** Makes the generator of a number: `({ worker, ...lease }) => snowflake({ worker, ...lease })`. */
+  /** Makes the generator of a number: `(lease) => snowflake(lease)`. */
   readonly generator: (lease: LeasedWorker) => Generator;
   /** Who claims, for people; made unique by itself. */
   readonly owner: string;

@@ -1,7 +1,7 @@
 import type { StoredWorker } from "./worker-records.ts";
 
 export const peerTimeDefaults: { readonly leapMsMax: number } = Object.freeze({
-  /** Longer than a dead holder's session stays listed, shorter than a clock that is plainly wrong. */
+  /** Longer than a dead holder's session stays listed; less than a clock that is plainly wrong. */
   leapMsMax: 10_000,
 });
 

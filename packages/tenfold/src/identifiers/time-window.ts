@@ -40,7 +40,7 @@ export interface TimeWindow {
  * reservation ended. Windows of one number never overlap, so neither do its ids, whatever clocks,
  * pauses, restarts and leases do.
  *
- * A clock that is set back does not stop it: ids go on from the last one, and time that was borrowed
+ * A clock that is set back does not stop it: ids go on from the last one, and time that is borrowed
  * is bounded by `windowMs` ahead of a clock of its own, which goes on from the highest wall time at
  * monotonic pace until the wall clock has caught up.
  *

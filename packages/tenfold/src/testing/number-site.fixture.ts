@@ -1,10 +1,10 @@
+import type { Session } from "../coordination/coordinator.ts";
+import { coordinatorWorkerRecords } from "../coordination/worker-records.ts";
 import { createMemoryCoordinator, memoryStore } from "../engines/memory/index.ts";
 import { fileWorkerRecords } from "../identifiers/file-worker-records.ts";
 import type { WorkerRecords } from "../identifiers/worker-records.ts";
 import type { Storage } from "../runtime/storage.ts";
 import { virtualClock } from "../simulation/virtual-clock.ts";
-import type { Session } from "./coordinator.ts";
-import { coordinatorWorkerRecords } from "./worker-records.ts";
 
 export const prefix = "/test/numbers/";
 
