@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 
 import { isTenfoldError } from "../runtime/errors.ts";
 import { seededRandom } from "../runtime/random.ts";
-import { balancer, type Candidate } from "./balancer.ts";
-
-const hosts = (count: number, weight = 1): Candidate[] =>
-  Array.from({ length: count }, (_, i) => ({ id: `h${i}`, weight }));
+import { balancer } from "./balancer.ts";
+import type { BalancerOptions } from "./balancer-options.ts";
+import type { Candidate } from "./candidate.ts";
+import { peakEwmaLoad } from "./peak-ewma-load.ts";
+import { hosts, pool } from "./pool.fixture.ts";
 
 interface Host {
   /** Milliseconds a call takes; failures fail after it. */
@@ -156,7 +157,7 @@ it("gives a weight of 0 nothing, and refuses weights that are none", () => {
   ]);
   expect(choice.size).toBe(1);
   for (let i = 0; i < 20; i++) expect(choice.pick(0)?.endpoint.id).toBe("b");
-  for (const weight of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
+  for (const weight of [Number.NaN, -1, 1e-9, 1e9, Number.POSITIVE_INFINITY]) {
     try {
       choice.update([{ id: "c", weight }]);
       expect.unreachable();
@@ -169,17 +170,33 @@ it("gives a weight of 0 nothing, and refuses weights that are none", () => {
   expect(choice.pick(0)).toBeUndefined();
 });
 
-it("refuses options out of their range", () => {
+it("refuses options out of their range, and those it does not know", () => {
   const random = seededRandom("o");
-  expect(() => balancer({ random, decayMs: 0 })).toThrow(/decayMs/);
-  expect(() => balancer({ random, failurePenalty: Number.NaN })).toThrow(/failurePenalty/);
+  expect(() => balancer({ random, probeMs: 0 })).toThrow(/probeMs/);
+  expect(() => balancer({ random, zone: { own: "" } })).toThrow(/zone.own/);
+  expect(() => balancer({ random, zone: { own: "z", overProvision: 0 } })).toThrow(/overProvision/);
+  expect(() => balancer({ random, decayMs: 1 } as BalancerOptions)).toThrow(/decayMs/);
+  expect(() => peakEwmaLoad({ decayMs: 0 })).toThrow(/decayMs/);
+  expect(() => peakEwmaLoad({ failurePenalty: Number.NaN })).toThrow(/failurePenalty/);
+});
+
+it("counts an outcome whose latency is no number, without measuring it", () => {
+  const choice = pool(hosts(1));
+  for (const latencyMs of [Number.NaN, -5]) {
+    const picked = choice.pick(0);
+    picked?.report(0, "failure", latencyMs);
+    picked?.release();
+  }
+  const [endpoint] = choice.save(0).endpoints;
+  expect(endpoint?.health.failures).toBe(2);
+  expect(endpoint).not.toHaveProperty("latencyMs");
 });
 
 it("picks someone of the list whatever happened", () => {
   const step = fc.record({
     kind: fc.constantFrom("pick", "success", "failure", "cancelled", "update"),
     host: fc.nat(9),
-    waitMs: fc.nat(3_000),
+    waitMs: fc.integer({ min: -3_000, max: 3_000 }),
     mayProbe: fc.boolean(),
   });
   fc.assert(

@@ -1,58 +1,30 @@
-import { TenfoldError } from "../runtime/errors.ts";
-import { numberOption } from "../runtime/options.ts";
-import type { Random } from "../runtime/random.ts";
-import { type Ejection, ejectedMax, ejection } from "./ejection.ts";
-import { type PeakEwma, peakEwma } from "./peak-ewma.ts";
-import { twoChoices } from "./two-choices.ts";
-
-/** What the balancer reads of an endpoint: with another address, port or start it is a new one. */
-export interface Candidate {
-  readonly id: string;
-  /** Share of traffic relative to its peers; 0 takes no new calls. */
-  readonly weight: number;
-  readonly address?: string;
-  readonly port?: number;
-  readonly startedAtMs?: number;
-}
-
-export interface BalancerOptions {
-  readonly random: Random;
-  /** τ of the latency estimate: 100 … 600,000. */
-  readonly decayMs?: number;
-  /** A failure counts as so many times the latency of the whole pool: 1 … 1,000. */
-  readonly failurePenalty?: number;
-  /** A failure counts as at least this long: 1 … 60,000. */
-  readonly failureMsMin?: number;
-  /** Failures in a row that eject a host: 1 … 1,000. */
-  readonly failuresMax?: number;
-  /** First probe of a failing host: 10 … 60,000. */
-  readonly probeMs?: number;
-  /** Longest time between probes: 10 … 600,000. */
-  readonly probeMsMax?: number;
-  /** How many endpoints are kept of a list: 1 … 100,000. */
-  readonly endpointsMax?: number;
-}
-
-export const balancerDefaults: Readonly<Required<Omit<BalancerOptions, "random">>> = Object.freeze({
-  decayMs: 10_000,
-  failurePenalty: 20,
-  failureMsMin: 200,
-  failuresMax: 5,
-  probeMs: 250,
-  probeMsMax: 4_000,
-  endpointsMax: 1_000,
-});
+import { type BalancerLimits, type BalancerOptions, balancerLimits } from "./balancer-options.ts";
+import { type BalancerState, checkBalancerState } from "./balancer-state.ts";
+import { type Candidate, checkWeight, isSameInstance } from "./candidate.ts";
+import { ejectedMax, ejection } from "./ejection.ts";
+import { HostState } from "./host.ts";
+import { type HostSet, hostSet } from "./host-set.ts";
+import type { Outcome, PoolMeter } from "./load-measure.ts";
+import { outcomeWindow } from "./outcome-window.ts";
+import type { Picker } from "./picking.ts";
+import { isOutlier, type Outcomes } from "./rate-test.ts";
 
 /**
- * success and failure: what an attempt showed of the host. cancelled: the caller went away after
- * `latencyMs`; that it took so long is known, not whether it would have gone well.
+ * policy: the policy's choice among those that are well. probe: to find out whether a failing host
+ * is well again. panic: too many are out, so all take part. spilled: the zone is not well, or busy.
+ * again: nobody is left that this call has not tried.
  */
-export type Outcome = "success" | "failure" | "cancelled";
+export type PickReason = "policy" | "probe" | "panic" | "spilled" | "again";
 
 /** One attempt on its way to an endpoint. */
 export interface Picked<E> {
   readonly endpoint: E;
-  /** May be told more than once: the first byte came, then the connection broke. */
+  readonly reason: PickReason;
+  /**
+   * May be told more than once: the first byte came, then the connection broke.
+   *
+   * @param latencyMs from 0; anything else counts as an outcome without a measured latency.
+   */
   report(now: number, outcome: Outcome, latencyMs: number): void;
   /** The attempt is over. Idempotent; without it the endpoint looks busy for ever. */
   release(): void;
@@ -63,159 +35,267 @@ export interface PickOptions {
   readonly exclude?: ReadonlySet<string>;
   /** May this call find out whether a failing host is well? False for what cannot be repeated. */
   readonly mayProbe?: boolean;
+  /** What the call is about, for policies with affinity. */
+  readonly key?: string;
 }
 
 export interface Balancer<E extends Candidate> {
   /**
    * The new list. What is known of those that stay is kept; lists beyond `endpointsMax` are cut.
-   * @throws TENFOLD_BALANCING_WEIGHT_INVALID when a weight is negative or no finite number; the
-   * list before it stays in force.
+   * @throws TENFOLD_BALANCING_WEIGHT_INVALID when a weight is out of its range; the list before it
+   * stays in force.
    */
   update(endpoints: readonly E[]): void;
-  /** Undefined when no endpoint has a weight above 0; ejection never empties the set. O(n). */
+  /**
+   * Undefined when no endpoint has a weight above 0; ejection never empties the set. As costly as
+   * the policy that picks; O(n) with `exclude` or after a change.
+   */
   pick(now: number, options?: PickOptions): Picked<E> | undefined;
   /** How many endpoints take calls, ejected ones included. */
   readonly size: number;
-}
-
-interface Host<E> {
-  endpoint: E;
-  pending: number;
-  readonly latency: PeakEwma;
-  readonly health: Ejection;
+  /** What was learned of the endpoints, as JSON. Calls under way are not in it. */
+  save(now: number): BalancerState;
+  /**
+   * Takes over what was learned elsewhere or before, for endpoints of the present list that are
+   * still the same instance.
+   * @throws TENFOLD_BALANCING_STATE_INVALID and nothing is taken over.
+   */
+  restore(now: number, state: BalancerState): void;
 }
 
 /**
- * Two choices over peak-EWMA latency times calls in flight. A failure counts as a very slow answer,
- * relative to the pool, because a host that fails in a millisecond otherwise looks like the best
- * one; a failing host gets one probe at a time, and one success brings it back to full share.
+ * The choice among the endpoints of one service: what is measured (`measure`) and how one picks
+ * (`picking`) combine freely. Around them: hosts that fail in a row or far more often than the
+ * others are ejected, probed one call at a time and brought back; new hosts start slowly; the
+ * caller's zone comes first.
  *
- * @throws TENFOLD_OPTION_INVALID
+ * By default the best of four random choices by peak-EWMA latency times calls in flight, with a penalty for failing.
+ *
+ * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function balancer<E extends Candidate>(options: BalancerOptions): Balancer<E> {
-  const { random } = options;
-  const limits = checked({ ...balancerDefaults, ...options });
-  const hosts = new Map<string, Host<E>>();
+  return new PoolBalancer<E>(balancerLimits(options));
+}
+
+const noOptions: PickOptions = Object.freeze({});
+
+class PoolBalancer<E extends Candidate> implements Balancer<E> {
+  readonly #limits: BalancerLimits;
+  readonly #meter: PoolMeter;
+  readonly #near: Picker;
+  readonly #far: Picker;
+  #hosts = new Map<string, HostState<E>>();
   /** Those that take calls. */
-  let able: readonly Host<E>[] = [];
-  /** The latency of successful calls over all hosts: what "slow" is measured against. */
-  const pool = peakEwma(limits.decayMs);
+  #able: readonly HostState<E>[] = [];
+  /** Undefined when something has changed since it was worked out. */
+  #set: HostSet<E> | undefined;
 
-  const fresh = (endpoint: E): Host<E> => ({
-    endpoint,
-    pending: 0,
-    latency: peakEwma(limits.decayMs),
-    health: ejection({ ...limits, random }),
-  });
+  constructor(limits: BalancerLimits) {
+    this.#limits = limits;
+    this.#meter = limits.measure();
+    this.#near = limits.picking(limits.random);
+    this.#far = limits.picking(limits.random);
+  }
 
-  const load = (host: Host<E>, now: number): number => {
-    const estimate = host.latency.estimate(now);
-    // An unknown host gets one call; the next waits for what that one shows.
-    if (estimate === undefined) return host.pending === 0 ? 0 : Number.POSITIVE_INFINITY;
-    return (Math.max(1, estimate) * (host.pending + 1)) / host.endpoint.weight;
-  };
+  get size(): number {
+    return this.#able.length;
+  }
 
-  const report = (host: Host<E>, now: number, outcome: Outcome, latencyMs: number): void => {
-    if (outcome === "success") {
-      const wasFailing = host.health.failures > 0;
-      host.health.succeeded();
-      pool.record(now, latencyMs);
-      if (wasFailing) host.latency.reset(now, latencyMs);
-      else host.latency.record(now, latencyMs);
-      return;
+  update(endpoints: readonly E[]): void {
+    const kept = endpoints.slice(0, this.#limits.endpointsMax);
+    for (const endpoint of kept) checkWeight(endpoint);
+    const before = this.#hosts;
+    this.#hosts = new Map();
+    for (const endpoint of kept) {
+      const known = before.get(endpoint.id);
+      const stays = known !== undefined && isSameInstance(known.endpoint, endpoint);
+      const host = stays ? known : this.#newHost(endpoint);
+      host.endpoint = endpoint;
+      this.#hosts.set(endpoint.id, host);
     }
-    if (outcome === "cancelled") {
-      if (latencyMs > (host.latency.estimate(now) ?? 0)) host.latency.record(now, latencyMs);
-      return;
+    this.#able = [...this.#hosts.values()].filter(({ endpoint }) => endpoint.weight > 0);
+    const total = this.#able.reduce((sum, { endpoint }) => sum + endpoint.weight, 0);
+    for (const host of this.#able) {
+      host.weight = (host.endpoint.weight * this.#able.length) / total;
     }
-    const out = [...hosts.values()].filter((other) => other.health.ejected).length;
-    host.health.failed(now, out < ejectedMax(hosts.size));
-    const penalty = Math.max(
-      limits.failureMsMin,
-      (pool.estimate(now) ?? 0) * limits.failurePenalty,
-    );
-    host.latency.record(now, Math.max(penalty, latencyMs));
+    this.#set = undefined;
+  }
+
+  pick(now: number, options: PickOptions = noOptions): Picked<E> | undefined {
+    if (this.#able.length === 0) return undefined;
+    const { exclude } = options;
+    if (exclude === undefined || exclude.size === 0) {
+      return this.#pickFrom(this.#currentSet(now), now, options);
+    }
+    const untried = this.#able.filter(({ id }) => !exclude.has(id));
+    if (untried.length === 0) {
+      return this.#pickFrom(this.#currentSet(now), now, options, "again");
+    }
+    // For its slow starts: they begin when a host is first looked at.
+    this.#currentSet(now);
+    return this.#pickFrom(hostSet(untried, now, this.#limits), now, options);
+  }
+
+  save(now: number): BalancerState {
+    return {
+      version: 1,
+      endpoints: [...this.#hosts.values()].map((host) => {
+        const { id, address, port, startedAtMs } = host.endpoint;
+        const latencyMs = host.meter.save(now);
+        return {
+          id,
+          ...(address !== undefined && { address }),
+          ...(port !== undefined && { port }),
+          ...(startedAtMs !== undefined && { startedAtMs }),
+          ...(latencyMs !== undefined && { latencyMs }),
+          health: host.health.save(now),
+        };
+      }),
+    };
+  }
+
+  restore(now: number, state: BalancerState): void {
+    const { endpoints } = checkBalancerState(state);
+    for (const saved of endpoints) {
+      const host = this.#hosts.get(saved.id);
+      if (host === undefined || !isSameInstance(host.endpoint, { ...saved, weight: 0 })) continue;
+      if (saved.latencyMs !== undefined) host.meter.restore(now, saved.latencyMs);
+      host.health.restore(now, saved.health);
+    }
+    this.#set = undefined;
+  }
+
+  #newHost(endpoint: E): HostState<E> {
+    return new HostState({
+      endpoint,
+      meter: this.#meter.host(),
+      health: ejection(this.#limits),
+      outcomes: outcomeWindow(this.#limits.rateWindowMs),
+    });
+  }
+
+  #currentSet(now: number): HostSet<E> {
+    if (this.#set !== undefined && now < this.#set.validUntil) return this.#set;
+    const { slowStartMs, slowStartShareMin } = this.#limits;
+    for (const host of this.#able) {
+      if (!host.seen) host.ramp(now, slowStartMs, slowStartShareMin);
+    }
+    this.#set = hostSet(this.#able, now, this.#limits);
+    return this.#set;
+  }
+
+  #pickFrom(set: HostSet<E>, now: number, options: PickOptions, reason?: PickReason): Picked<E> {
+    if (set.failing.length > 0 && options.mayProbe === true) {
+      const due = set.failing.find((host) => host.isDue(now));
+      if (due !== undefined) return this.#start(due, now, reason ?? "probe");
+    }
+    const usual = reason ?? (set.panic ? "panic" : "policy");
+    if (set.far.length === 0) {
+      return this.#start(this.#near.pick(set.near, now, options.key), now, usual);
+    }
+    const { zone, random } = this.#limits;
+    if (random.next() >= set.nearShare) {
+      return this.#start(this.#far.pick(set.far, now, options.key), now, "spilled");
+    }
+    const near = this.#near.pick(set.near, now, options.key);
+    if (near.pending < (zone?.nearPendingMax as number) * near.weight) {
+      return this.#start(near, now, usual);
+    }
+    const far = this.#far.pick(set.far, now, options.key);
+    const isBetter = far.pending / far.weight < near.pending / near.weight;
+    return this.#start(isBetter ? far : near, now, isBetter ? "spilled" : usual);
+  }
+
+  /** Pickers hand back one of the hosts they were given. */
+  #start(picked: { readonly id: string }, now: number, reason: PickReason): Picked<E> {
+    const host = picked as HostState<E>;
+    if (host.isDue(now)) {
+      host.health.probed(now);
+      this.#set = undefined;
+    }
+    host.pending++;
+    return new Attempt(host, reason, this.#report);
+  }
+
+  readonly #report: Report<E> = (host, epoch, now, outcome, latencyMs) => {
+    const { health, outcomes, meter } = host;
+    if (epoch !== health.epoch) return;
+    const isMeasured = latencyMs >= 0;
+    if (outcome === "failure") {
+      outcomes.record(now, false);
+      health.failed(now, isMeasured ? latencyMs : 0);
+      this.#judge(host, now);
+      this.#set = undefined;
+    } else if (outcome === "success") {
+      outcomes.record(now, true);
+      if (health.failures > 0) this.#succeeded(host, now);
+    }
+    if (!isMeasured) return;
+    const strain = Math.min(1, health.failures / this.#limits.failuresMax);
+    meter.record(now, outcome, latencyMs, health.ejected ? 1 : strain);
   };
 
-  const choose = (now: number, pickOptions: PickOptions): Host<E> | undefined => {
-    const { exclude } = pickOptions;
-    const isFirst = exclude === undefined || exclude.size === 0;
-    const untried = isFirst ? able : able.filter((host) => !exclude.has(host.endpoint.id));
-    const candidates = untried.length > 0 ? untried : able;
-    if (candidates.length === 0) return undefined;
-    const due = pickOptions.mayProbe === true && candidates.find((host) => isDue(host, now));
-    if (due) return due;
-    const well = candidates.filter((host) => !isOut(host, now));
-    // Panic: with more out than in, the fault is rather in the judgement than in the hosts.
-    const from = well.length * 2 >= candidates.length ? well : candidates;
-    return twoChoices(from, (host) => load(host, now), random);
-  };
+  #succeeded(host: HostState<E>, now: number): void {
+    this.#set = undefined;
+    if (!host.health.succeeded(now)) return;
+    host.outcomes.clear();
+    host.ramp(now, this.#limits.recoveryMs, this.#limits.slowStartShareMin);
+  }
 
-  return {
-    get size() {
-      return able.length;
-    },
-    update(endpoints) {
-      const kept = endpoints.slice(0, limits.endpointsMax);
-      for (const endpoint of kept) checkWeight(endpoint);
-      const before = new Map(hosts);
-      hosts.clear();
-      for (const endpoint of kept) {
-        const known = before.get(endpoint.id);
-        if (known === undefined || !isSame(known.endpoint, endpoint)) {
-          hosts.set(endpoint.id, fresh(endpoint));
-          continue;
-        }
-        known.endpoint = endpoint;
-        hosts.set(endpoint.id, known);
-      }
-      able = [...hosts.values()].filter((host) => host.endpoint.weight > 0);
-    },
-    pick(now, pickOptions = {}) {
-      const host = choose(now, pickOptions);
-      if (host === undefined) return undefined;
-      host.pending++;
-      let held = true;
-      return {
-        endpoint: host.endpoint,
-        report: (at, outcome, latencyMs) => report(host, at, outcome, latencyMs),
-        release() {
-          if (held) host.pending--;
-          held = false;
-        },
-      };
-    },
-  };
+  /** Ejects a host that failed in a row or far more often than the others, if one more may go. */
+  #judge(host: HostState<E>, now: number): void {
+    const { health } = host;
+    if (health.ejected) return;
+    let out = 0;
+    const others: { total: number; failures: number } = { total: 0, failures: 0 };
+    for (const other of this.#able) {
+      other.outcomes.turn(now);
+      if (other.health.ejected) out++;
+      else if (other !== host) add(others, other.outcomes);
+    }
+    if (out >= ejectedMax(this.#able.length)) return;
+    const { failuresMax, rateSamplesMin, rateDifferenceMin } = this.#limits;
+    const rate = { samplesMin: rateSamplesMin, differenceMin: rateDifferenceMin };
+    if (health.failures < failuresMax && !isOutlier(host.outcomes, others, rate)) return;
+    health.eject();
+  }
 }
 
-function isDue<E>(host: Host<E>, now: number): boolean {
-  return host.health.failures > 0 && host.pending === 0 && now >= host.health.probeAt;
+function add(sum: { total: number; failures: number }, { total, failures }: Outcomes): void {
+  sum.total += total;
+  sum.failures += failures;
 }
 
-function isOut<E>(host: Host<E>, now: number): boolean {
-  return host.health.ejected && now < host.health.probeAt;
-}
+type Report<E extends Candidate> = (
+  host: HostState<E>,
+  epoch: number,
+  now: number,
+  outcome: Outcome,
+  latencyMs: number,
+) => void;
 
-function isSame(a: Candidate, b: Candidate): boolean {
-  return a.address === b.address && a.port === b.port && a.startedAtMs === b.startedAtMs;
-}
+class Attempt<E extends Candidate> implements Picked<E> {
+  readonly reason: PickReason;
+  readonly #host: HostState<E>;
+  readonly endpoint: E;
+  readonly #epoch: number;
+  readonly #report: Report<E>;
+  #held = true;
 
-function checkWeight(endpoint: Candidate): void {
-  if (Number.isFinite(endpoint.weight) && endpoint.weight >= 0) return;
-  throw new TenfoldError(
-    "TENFOLD_BALANCING_WEIGHT_INVALID",
-    `The weight of ${endpoint.id} must be a number from 0, got ${endpoint.weight}.`,
-    { details: { endpoint: endpoint.id } },
-  );
-}
+  constructor(host: HostState<E>, reason: PickReason, report: Report<E>) {
+    this.#host = host;
+    this.endpoint = host.endpoint;
+    this.#epoch = host.health.epoch;
+    this.reason = reason;
+    this.#report = report;
+  }
 
-function checked(limits: Required<BalancerOptions>): Required<BalancerOptions> {
-  numberOption("decayMs", limits.decayMs, { min: 100, max: 600_000 });
-  numberOption("failurePenalty", limits.failurePenalty, { min: 1, max: 1_000, whole: false });
-  numberOption("failureMsMin", limits.failureMsMin, { min: 1, max: 60_000 });
-  numberOption("failuresMax", limits.failuresMax, { min: 1, max: 1_000 });
-  numberOption("probeMs", limits.probeMs, { min: 10, max: 60_000 });
-  numberOption("probeMsMax", limits.probeMsMax, { min: 10, max: 600_000 });
-  numberOption("endpointsMax", limits.endpointsMax, { min: 1, max: 100_000 });
-  return limits;
+  report(now: number, outcome: Outcome, latencyMs: number): void {
+    this.#report(this.#host, this.#epoch, now, outcome, latencyMs);
+  }
+
+  release(): void {
+    if (this.#held) this.#host.pending--;
+    this.#held = false;
+  }
 }

@@ -1,10 +1,5 @@
-import {
-  type Balancer,
-  type BalancerOptions,
-  balancer,
-  type Picked,
-  type PickOptions,
-} from "../balancing/balancer.ts";
+import { type Balancer, balancer, type Picked, type PickOptions } from "../balancing/balancer.ts";
+import type { BalancerOptions } from "../balancing/balancer-options.ts";
 import { errorText } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";

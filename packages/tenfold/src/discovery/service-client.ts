@@ -1,4 +1,4 @@
-import type { BalancerOptions } from "../balancing/balancer.ts";
+import type { BalancerOptions } from "../balancing/balancer-options.ts";
 import { deadlineAfter, deadlineHeader, formatDeadline } from "../resilience/deadline.ts";
 import { isIdempotentMethod } from "../resilience/retry.ts";
 import { type RetryBudgetOptions, retryBudget } from "../resilience/retry-budget.ts";

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 
-import type { BalancerOptions } from "../balancing/balancer.ts";
+import type { BalancerOptions } from "../balancing/balancer-options.ts";
 import { callMetrics } from "../discovery/call-metrics.ts";
 import type { Resolver } from "../discovery/endpoint.ts";
 import { endpointPool } from "../discovery/endpoint-pool.ts";

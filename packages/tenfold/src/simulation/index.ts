@@ -1,3 +1,16 @@
+export { type BalancedCallerOptions, balancedCaller } from "./balanced-caller.ts";
+export { type Arrival, type OpenLoopOptions, openLoop } from "./open-loop.ts";
+export {
+  type Caller,
+  type Line,
+  type Pick,
+  type Replay,
+  type ReplayedCall,
+  type ReplayOptions,
+  replay,
+} from "./replay.ts";
+export { type ReplayFigures, replayFigures } from "./replay-figures.ts";
+export type { Fault, ServerSpec } from "./server-model.ts";
 export { type VirtualClock, type VirtualClockOptions, virtualClock } from "./virtual-clock.ts";
 export {
   type VirtualNetwork,

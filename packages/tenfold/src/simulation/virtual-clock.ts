@@ -1,4 +1,5 @@
 import { type Clock, sleepOn, type Timer } from "../runtime/clock.ts";
+import { popEvent, pushEvent, type Scheduled } from "./event-heap.ts";
 
 export interface VirtualClockOptions {
   /** What `wallNow` says at the start; default 2024-01-01. */
@@ -18,9 +19,7 @@ export interface VirtualClock extends Clock {
   readonly pending: number;
 }
 
-interface Scheduled {
-  readonly at: number;
-  readonly order: number;
+interface SetTimer extends Scheduled {
   readonly run: () => void;
   readonly keepAlive: boolean;
   cancelled: boolean;
@@ -28,23 +27,23 @@ interface Scheduled {
 
 export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   const wallStartMs = options.wallStartMs ?? Date.UTC(2024, 0, 1);
-  const heap: Scheduled[] = [];
+  const heap: SetTimer[] = [];
   let now = 0;
   let order = 0;
   let live = 0;
   let alive = 0;
 
-  const forget = (timer: Scheduled): void => {
+  const forget = (timer: SetTimer): void => {
     live--;
     if (timer.keepAlive) alive--;
   };
   /** Fires the next timer due by `until`; false when there is none. */
   const fireNext = async (until: number): Promise<boolean> => {
     await settle();
-    while (heap[0]?.cancelled) pop(heap);
+    while (heap[0]?.cancelled) popEvent(heap);
     const first = heap[0];
     if (first === undefined || first.at > until) return false;
-    pop(heap);
+    popEvent(heap);
     forget(first);
     first.cancelled = true;
     now = Math.max(now, first.at);
@@ -64,7 +63,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
         keepAlive,
         cancelled: false,
       };
-      push(heap, timer);
+      pushEvent(heap, timer);
       live++;
       if (keepAlive) alive++;
       return {
@@ -98,36 +97,4 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
 /** Lets every promise that is already settled, and what follows from it, run first. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function earlier(a: Scheduled, b: Scheduled): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
-}
-
-function push(heap: Scheduled[], timer: Scheduled): void {
-  let at = heap.length;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = heap[parent] as Scheduled;
-    if (!earlier(timer, above)) break;
-    heap[at] = above;
-    at = parent;
-  }
-  heap[at] = timer;
-}
-
-function pop(heap: Scheduled[]): void {
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return;
-  let at = 0;
-  for (;;) {
-    let child = 2 * at + 1;
-    const right = heap[child + 1];
-    if (right !== undefined && earlier(right, heap[child] as Scheduled)) child++;
-    const below = heap[child];
-    if (below === undefined || !earlier(below, last)) break;
-    heap[at] = below;
-    at = child;
-  }
-  heap[at] = last;
 }

@@ -1,0 +1,33 @@
+/**
+ * success and failure: what an attempt showed of the host. cancelled: the caller went away after
+ * `latencyMs`; that it took so long is known, not whether it would have gone well.
+ */
+export type Outcome = "success" | "failure" | "cancelled";
+
+/** What is measured of one host. */
+export interface HostMeter {
+  /**
+   * What one more call would meet there; less is better. Any unit, as long as the hosts of a pool
+   * compare. 0 for a host of which nothing is known, and Infinity while that one is being tried.
+   *
+   * @param queued calls under way there, for a host of average weight.
+   */
+  load(now: number, queued: number): number;
+  /**
+   * Takes in how an attempt went.
+   *
+   * @param strain 0 … 1: how far failures in a row have come towards putting the host out.
+   */
+  record(now: number, outcome: Outcome, latencyMs: number, strain: number): void;
+  /** The latency in milliseconds to start from elsewhere; undefined when none is known. */
+  save(now: number): number | undefined;
+  restore(now: number, latencyMs: number): void;
+}
+
+/** What is measured of the hosts of one pool. */
+export interface PoolMeter {
+  host(): HostMeter;
+}
+
+/** What "load" means; each pool gets a meter of its own. Apart from how one picks by it. */
+export type LoadMeasure = () => PoolMeter;

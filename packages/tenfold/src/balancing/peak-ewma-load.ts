@@ -1,0 +1,79 @@
+import { numberOption } from "../runtime/options.ts";
+import { decayedMean, type LatencyEstimate, peakEwma } from "./latency-estimate.ts";
+import type { HostMeter, LoadMeasure } from "./load-measure.ts";
+
+export interface PeakEwmaLoadOptions {
+  /** τ of the latency estimate: 100 … 600,000. */
+  readonly decayMs?: number;
+  /** Failing counts as so many times the latency of the whole pool: 1 … 1,000. */
+  readonly failurePenalty?: number;
+  /** Failing counts as at least this long: 1 … 60,000. */
+  readonly failureMsMin?: number;
+}
+
+export const peakEwmaLoadDefaults: Readonly<Required<PeakEwmaLoadOptions>> = Object.freeze({
+  decayMs: 10_000,
+  failurePenalty: 20,
+  failureMsMin: 200,
+});
+
+/**
+ * Load is latency times calls under way (Finagle's peak EWMA), plus a penalty for failing: a host
+ * that fails in a millisecond otherwise looks like the best one. The penalty is relative to the
+ * pool's latency, grows with the square of the failures in a row, so that a single stray failure
+ * moves nothing, and one success lifts it.
+ *
+ * @throws TENFOLD_OPTION_INVALID
+ */
+export function peakEwmaLoad(options: PeakEwmaLoadOptions = {}): LoadMeasure {
+  const limits = { ...peakEwmaLoadDefaults, ...options };
+  numberOption("decayMs", limits.decayMs, { min: 100, max: 600_000 });
+  numberOption("failurePenalty", limits.failurePenalty, { min: 1, max: 1_000, whole: false });
+  numberOption("failureMsMin", limits.failureMsMin, { min: 1, max: 60_000 });
+  return () => {
+    /** Of successful calls over all hosts: what "slow" is measured against. */
+    const pool = decayedMean(limits.decayMs);
+    return { host: () => hostMeter(pool, limits) };
+  };
+}
+
+function hostMeter(pool: LatencyEstimate, limits: Required<PeakEwmaLoadOptions>): HostMeter {
+  const latency = peakEwma(limits.decayMs);
+  const penalty = peakEwma(limits.decayMs);
+  const failed = (now: number, latencyMs: number, strain: number): void => {
+    const pooled = pool.estimate(now);
+    const relative = Number.isNaN(pooled) ? 0 : pooled * limits.failurePenalty;
+    const full = Math.max(limits.failureMsMin, relative);
+    penalty.record(now, Math.max(latencyMs, full * strain * strain));
+  };
+  return {
+    load(now, queued) {
+      const known = latency.estimate(now);
+      const failing = penalty.estimate(now);
+      if (Number.isNaN(known)) {
+        // An unknown host gets one call; the next waits for what that one shows.
+        if (Number.isNaN(failing)) return queued === 0 ? 0 : Number.POSITIVE_INFINITY;
+        return Math.max(1, failing) * (queued + 1);
+      }
+      const extra = Number.isNaN(failing) ? 0 : failing;
+      return (Math.max(1, known) + extra) * (queued + 1);
+    },
+    record(now, outcome, latencyMs, strain) {
+      if (outcome === "failure") return failed(now, latencyMs, strain);
+      if (outcome === "success") {
+        latency.record(now, latencyMs);
+        pool.record(now, latencyMs);
+        penalty.reset(now, Number.NaN);
+        return;
+      }
+      // It would have taken at least so long; less than the estimate says nothing.
+      const known = latency.estimate(now);
+      if (Number.isNaN(known) || latencyMs > known) latency.record(now, latencyMs);
+    },
+    save(now) {
+      const known = latency.estimate(now);
+      return Number.isNaN(known) ? undefined : known;
+    },
+    restore: (now, latencyMs) => latency.reset(now, latencyMs),
+  };
+}
