@@ -45,7 +45,7 @@ class Attempt implements CallContext {
   }
 
   remainingMs(): number {
-    return Math.max(0, Math.min(this.#limitMs, this.#endsAt - this.#call.now()));
+    return Math.max(0, Math.min(this.#limitMs, this.#endsAt - this.#call.parts.clock.now()));
   }
 
   headers(): Record<string, string> {
@@ -61,11 +61,10 @@ class Attempt implements CallContext {
   start(): void {
     const call = this.#call;
     const { signal } = call;
-    const now = call.now();
-    this.#limitMs = Math.min(call.tryTimeoutMs, call.remainingMs(now));
-    this.#endsAt = now + this.#limitMs;
-    call.beganAt = now;
-    if (signal?.aborted) this.#cut(call.aborted(signal));
+    this.#limitMs = Math.min(call.tryTimeoutMs, call.remainingMs());
+    this.#endsAt = call.at + this.#limitMs;
+    call.beganAt = call.at;
+    if (signal?.aborted) this.#abort(signal);
     else if (this.#limitMs <= 0) this.#onTime();
     else {
       this.#timer = call.parts.clock.setTimer(this.#limitMs, () => this.#onTime());
@@ -109,12 +108,18 @@ class Attempt implements CallContext {
 
   #onAbort = (): void => {
     const { signal } = this.#call;
-    if (!this.#ended && signal !== undefined) this.#cut(this.#call.aborted(signal));
+    if (!this.#ended && signal !== undefined) this.#abort(signal);
   };
+
+  #abort(signal: AbortSignal): void {
+    this.#call.aborted(signal);
+    this.#cut(this.#call.refusal as TenfoldError);
+  }
 
   #onTime(): void {
     if (this.#ended) return;
     const call = this.#call;
+    call.waited();
     const byTry = this.#limitMs >= call.tryTimeoutMs;
     call.outcome = this.#limitMs >= call.fairMs ? "failure" : "ignored";
     call.fault = byTry ? "timeout" : "deadline";
@@ -141,6 +146,7 @@ class Attempt implements CallContext {
 
   #end(): void {
     this.#ended = true;
+    this.#call.waited();
     this.#timer?.cancel();
     this.#call.signal?.removeEventListener("abort", this.#onAbort);
   }

@@ -76,7 +76,8 @@ const stopMark: unique symbol = Symbol.for("tenfold.retryStop") as never;
 
 /** Marks an error (or a reply) so that the layer which answers with it says `stop` upward. */
 export function markRetryStop(failure: unknown): void {
-  if (typeof failure !== "object" || failure === null || !Object.isExtensible(failure)) return;
+  if (typeof failure !== "object" || failure === null || stopMark in failure) return;
+  if (!Object.isExtensible(failure)) return;
   Object.defineProperty(failure, stopMark, { value: true, configurable: true });
 }
 

@@ -15,7 +15,11 @@ export interface CallLayer {
   wrap(inner: CallHandler): CallHandler;
 }
 
-export type CallHandler = (call: Call) => Promise<unknown>;
+/**
+ * Undefined: turned away on the way in, with `call.refusal`. Neither thrown nor rejected, since both
+ * cost many times what the decision does.
+ */
+export type CallHandler = (call: Call) => Promise<unknown> | undefined;
 
 /** What an attempt is told. */
 export interface CallContext {
@@ -89,6 +93,11 @@ export class Call {
   attempt = 1;
   /** May the layers below make retries for this attempt? */
   mayRetryBelow: boolean;
+  /**
+   * Now, as of the last time that this call waited for something: reading a clock costs more than
+   * all the decisions of a call.
+   */
+  at: number;
   /** When the last attempt began, waiting not included. */
   beganAt = 0;
   outcome: CallOutcome = "ignored";
@@ -97,6 +106,8 @@ export class Call {
   retryAfterMs = 0;
   /** Undefined when the call went well, or for reasons of its caller. */
   fault: FaultReason | undefined = undefined;
+  /** What it was turned away with. */
+  refusal: TenfoldError | undefined = undefined;
 
   /** @throws TENFOLD_OPTION_INVALID */
   constructor(
@@ -110,6 +121,7 @@ export class Call {
     this.run = run;
     this.signal = options?.signal;
     this.incoming = options?.incoming ?? firstCall;
+    this.at = parts.clock.now();
     this.mayRetryBelow = this.incoming.mayRetry;
     this.idempotent = options?.idempotent ?? parts.idempotent;
     const deadlineMs = options?.deadlineMs;
@@ -119,29 +131,32 @@ export class Call {
     this.deadlineMs = deadlineMs;
   }
 
-  now(): number {
-    return this.parts.clock.now();
+  /** To be called after every wait. */
+  waited(): void {
+    this.at = this.parts.clock.now();
   }
 
-  remainingMs(now: number): number {
-    return this.deadline?.remainingMs(now) ?? deadlineMsMax;
+  remainingMs(): number {
+    return this.deadline?.remainingMs(this.at) ?? deadlineMsMax;
   }
 
   /** A layer turns the call away: the callee was not asked, so it shows nothing of the callee. */
-  refuse(fault: FaultReason, error: TenfoldError): TenfoldError {
+  refuse(fault: FaultReason, error: TenfoldError): undefined {
     this.outcome = "ignored";
     this.fault = fault;
     this.mayRetry = false;
+    this.refusal = error;
     this.record("refused", fault, error.retryAfterMs ?? 0);
-    return error;
+    return undefined;
   }
 
   /** The caller went away. */
-  aborted(signal: AbortSignal): TenfoldError {
+  aborted(signal: AbortSignal): undefined {
     this.outcome = "ignored";
     this.fault = undefined;
     this.mayRetry = false;
-    return abortError(signal);
+    this.refusal = abortError(signal);
+    return undefined;
   }
 
   judgeResult(value: unknown): void {
@@ -153,7 +168,7 @@ export class Call {
   }
 
   record(kind: Parameters<DecisionLog["record"]>[3], why: string, ms: number): void {
-    this.parts.decisions.record(this.now(), this.number, this.attempt, kind, why, ms);
+    this.parts.decisions.record(this.at, this.number, this.attempt, kind, why, ms);
   }
 
   #judged(judgement: Judgement, subject: unknown): void {
@@ -166,6 +181,11 @@ export class Call {
     if (this.outcome === "failure") this.fault = "failed";
     else if (this.outcome === "overload") this.fault = "overload";
   }
+}
+
+/** For what follows a wait, where a promise is there already: turned away means rejected. */
+export function orReject(handler: CallHandler, call: Call): Promise<unknown> {
+  return handler(call) ?? Promise.reject(call.refusal);
 }
 
 /** What an error shows when its policy does not say. */

@@ -1,7 +1,7 @@
 import { TenfoldError } from "../runtime/errors.ts";
 import { numberOption } from "../runtime/options.ts";
 import type { Bulkhead } from "./bulkhead.ts";
-import type { Call, CallHandler, CallLayer } from "./call-layer.ts";
+import { type Call, type CallHandler, type CallLayer, orReject } from "./call-layer.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { CircuitState } from "./circuit-breaker-state.ts";
 import { deadlineAfter, deadlineMsMax } from "./deadline.ts";
@@ -18,12 +18,11 @@ export function deadlineLayer(deadlineMs: number): CallLayer {
   return {
     kind: "deadline",
     wrap: (inner) => (call) => {
-      const now = call.now();
       const ownMs = call.deadlineMs ?? deadlineMs;
       const leftMs = Math.min(ownMs, call.incoming.remainingMs ?? deadlineMsMax);
-      if (call.signal?.aborted) throw call.aborted(call.signal);
-      if (leftMs <= 0) throw call.refuse("deadline", overAlready(call));
-      call.deadline = deadlineAfter(now, leftMs);
+      if (call.signal?.aborted) return call.aborted(call.signal);
+      if (leftMs <= 0) return call.refuse("deadline", overAlready(call));
+      call.deadline = deadlineAfter(call.at, leftMs);
       call.fairMs = Math.min(call.fairMs, deadlineMs / 2);
       return inner(call);
     },
@@ -49,8 +48,8 @@ export function rateLimitLayer(limiter: RateLimiter): CallLayer {
   return {
     kind: "rateLimit",
     wrap: (inner) => (call) => {
-      const waitMs = limiter.take(call.now());
-      if (waitMs > 0) throw call.refuse("rateLimited", refusal(call, waitMs));
+      const waitMs = limiter.take(call.at);
+      if (waitMs > 0) return call.refuse("rateLimited", refusal(call, waitMs));
       return inner(call);
     },
   };
@@ -59,30 +58,23 @@ export function rateLimitLayer(limiter: RateLimiter): CallLayer {
 /** Turns calls away while the circuit is open, and tells it how the others ended. */
 export function breakerLayer(breaker: CircuitBreaker): CallLayer {
   let seen: CircuitState = "closed";
-  const watch = (call: Call, now: number): void => {
-    const state = breaker.state(now);
-    if (state !== seen) call.record("circuitChanged", state, breaker.retryAfterMs(now));
+  const watch = (call: Call): void => {
+    const state = breaker.state(call.at);
+    if (state !== seen) call.record("circuitChanged", state, breaker.retryAfterMs(call.at));
     seen = state;
-  };
-  const settle = (call: Call, permit: number): void => {
-    const now = call.now();
-    breaker.settle(permit, now, call.outcome, now - call.beganAt);
-    if (call.outcome !== "success" || seen !== "closed") watch(call, now);
   };
   return {
     kind: "breaker",
-    wrap: (inner) => async (call) => {
-      const now = call.now();
-      const permit = breaker.admit(now);
+    wrap: (inner) => (call) => {
+      const permit = breaker.admit(call.at);
       if (permit === 0) {
-        watch(call, now);
-        throw call.refuse("circuitOpen", breaker.refusal(now));
+        watch(call);
+        return call.refuse("circuitOpen", breaker.refusal(call.at));
       }
-      try {
-        return await inner(call);
-      } finally {
-        settle(call, permit);
-      }
+      return around(inner, call, () => {
+        breaker.settle(permit, call.at, call.outcome, call.at - call.beganAt);
+        if (call.outcome !== "success" || seen !== "closed") watch(call);
+      });
     },
   };
 }
@@ -90,41 +82,55 @@ export function breakerLayer(breaker: CircuitBreaker): CallLayer {
 /** Lets so many calls through at a time, lines up some, turns the others away. */
 export function bulkheadLayer(places: Bulkhead<() => void>): CallLayer {
   const refusal = reusable("TENFOLD_RESILIENCE_BULKHEAD_FULL", "is busy with as many calls as may");
-  const inLine = (call: Call): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const now = call.now();
-      const { signal, parts } = call;
-      const enter = (): void => {
-        timer?.cancel();
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      };
-      const waiter = places.wait(now, enter, call.remainingMs(now));
-      if (waiter === undefined) {
-        reject(call.refuse("bulkheadFull", refusal(call, fullRetryMs)));
-        return;
-      }
-      const onAbort = (): void => {
+  const inLine = (call: Call): Promise<void> | undefined => {
+    const { signal, parts } = call;
+    let enter = (): void => {};
+    const waiter = places.wait(call.at, () => enter(), call.remainingMs());
+    if (waiter === undefined) return call.refuse("bulkheadFull", refusal(call, fullRetryMs));
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
         timer.cancel();
-        if (places.giveUp(waiter)) reject(call.aborted(signal as AbortSignal));
+        signal?.removeEventListener("abort", onAbort);
+        call.waited();
+        settle();
+      };
+      const onAbort = (): void => {
+        if (!places.giveUp(waiter)) return;
+        end(() => call.aborted(signal as AbortSignal));
+        reject(call.refusal);
       };
       const timer = parts.clock.setTimer(waiter.waitMs, () => {
-        signal?.removeEventListener("abort", onAbort);
-        if (places.giveUp(waiter)) reject(call.refuse("bulkheadFull", refusal(call, fullRetryMs)));
+        if (!places.giveUp(waiter)) return;
+        end(() => call.refuse("bulkheadFull", refusal(call, fullRetryMs)));
+        reject(call.refusal);
       });
       signal?.addEventListener("abort", onAbort, { once: true });
+      enter = () => end(resolve);
     });
-  const wrap =
-    (inner: CallHandler): CallHandler =>
-    async (call) => {
-      if (!places.enter()) await inLine(call);
-      try {
-        return await inner(call);
-      } finally {
-        places.leave(call.now())?.value();
-      }
-    };
+  };
+  const wrap = (inner: CallHandler): CallHandler => {
+    const through: CallHandler = (call) =>
+      around(inner, call, () => places.leave(call.at)?.value());
+    return (call) =>
+      places.enter() ? through(call) : inLine(call)?.then(() => orReject(through, call));
+  };
   return { kind: "bulkhead", wrap };
+}
+
+/** Runs `after` when the inner layers are done, however they end. */
+function around(inner: CallHandler, call: Call, after: () => void): Promise<unknown> | undefined {
+  const running = inner(call);
+  if (running === undefined) after();
+  return running?.then(
+    (value) => {
+      after();
+      return value;
+    },
+    (error: unknown) => {
+      after();
+      throw error;
+    },
+  );
 }
 
 /** A guess: places come free as calls end, and nobody knows when that is. */

@@ -1,6 +1,6 @@
 import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 import { markRetryStop } from "./call-chain.ts";
-import type { Call, CallLayer } from "./call-layer.ts";
+import { type Call, type CallHandler, type CallLayer, orReject } from "./call-layer.ts";
 import { fullJitter } from "./retry.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
@@ -43,52 +43,63 @@ export function retryLayer(budget: RetryBudget, options: RetryOptions = {}): Cal
     if (call.outcome === "ignored" || !(call.mayRetry ?? call.idempotent)) return "notRetryable";
     if (!call.incoming.mayRetry) return "chainStopped";
     if (attempt >= limits.attemptsMax) return "attemptsSpent";
-    const now = call.now();
-    if (call.remainingMs(now) - delayMs < attemptMsMin) return "deadline";
-    return budget.withdraw(now) ? undefined : "budgetEmpty";
+    if (call.remainingMs() - delayMs < attemptMsMin) return "deadline";
+    return budget.withdraw(call.at) ? undefined : "budgetEmpty";
   };
 
-  return {
-    kind: "retry",
-    wrap: (inner) => async (call) => {
-      // A request that is a retry itself brings nothing into the budget: it counted once, above.
-      if (call.incoming.attempt === 1) budget.deposit(call.now());
-      for (let attempt = 1; ; attempt++) {
-        call.attempt = attempt;
-        call.mayRetryBelow = attempt === 1 && call.incoming.mayRetry && !budget.isLow(call.now());
-        let value: unknown;
-        let error: unknown;
-        let thrown = false;
-        try {
-          value = await inner(call);
-          if (call.outcome === "success") return value;
-        } catch (caught) {
-          error = caught;
-          thrown = true;
-        }
+  const giveUp = (call: Call, why: string, failure: unknown): void => {
+    if (call.fault === undefined) return;
+    markRetryStop(failure);
+    // What a layer turned away is recorded already.
+    if (call.outcome !== "ignored") call.record("gaveUp", why, 0);
+  };
+
+  const wrap = (inner: CallHandler): CallHandler => {
+    const tryOnce = (call: Call, attempt: number): Promise<unknown> | undefined => {
+      call.attempt = attempt;
+      call.mayRetryBelow = attempt === 1 && call.incoming.mayRetry && !budget.isLow(call.at);
+      /** What to do about an attempt that did not go well. */
+      const again = (failure: unknown): Promise<unknown> | undefined => {
         const delayMs = delayOf(call, attempt);
         const why = lastBecause(call, attempt, delayMs);
         if (why !== undefined) {
-          if (call.fault !== undefined) {
-            markRetryStop(thrown ? error : value);
-            call.record("gaveUp", why, 0);
-          }
-          if (thrown) throw error;
-          return value;
+          giveUp(call, why, failure);
+          return undefined;
         }
         call.record("retried", call.fault ?? "failed", delayMs);
-        await pause(call, delayMs);
-      }
-    },
+        return pause(call, delayMs).then(() =>
+          orReject((again) => tryOnce(again, attempt + 1), call),
+        );
+      };
+      const failed = (error: unknown): Promise<unknown> => {
+        const next = again(error);
+        if (next === undefined) throw error;
+        return next;
+      };
+      const running = inner(call);
+      if (running === undefined) giveUp(call, "notRetryable", call.refusal);
+      return running?.then(
+        (value) => (call.outcome === "success" ? value : (again(value) ?? value)),
+        failed,
+      );
+    };
+    return (call) => {
+      // A request that is a retry itself brings nothing into the budget: it counted once, above.
+      if (call.incoming.attempt === 1) budget.deposit(call.at);
+      return tryOnce(call, 1);
+    };
   };
+  return { kind: "retry", wrap };
 }
 
 async function pause(call: Call, delayMs: number): Promise<void> {
   const { signal, parts } = call;
   try {
     await parts.clock.sleep(delayMs, { signal });
+    call.waited();
   } catch (error) {
-    throw signal?.aborted ? call.aborted(signal) : error;
+    if (signal?.aborted) call.aborted(signal);
+    throw error;
   }
 }
 
