@@ -122,6 +122,30 @@ describe("leased ids", () => {
     expect(timeOf()).toBeLessThan(2_000);
   });
 
+  test("a process that starts with a clock ahead of two others begins at their time", async () => {
+    const { site, clock } = await one();
+    const start = async (offsetMs: number) => {
+      const { records } = await site.join();
+      const ids = createLeasedIds({
+        records,
+        generator: (lease) => snowflake(lease),
+        owner: "peer",
+        workers: 4,
+        windowMs: 1_000,
+        runtime: { clock: { ...clock, wallNow: () => clock.wallNow() + offsetMs } },
+      });
+      await clock.advance(0);
+      return ids;
+    };
+    await start(0);
+    const wrong = await start(3_600_000);
+    for (let second = 0; second < 20; second++) {
+      const id = wrong.use((generator, wallMs, beforeMs) => generator.next(wallMs, beforeMs));
+      expect(Math.abs(decodeSnowflake(id).timeMs - clock.wallNow())).toBeLessThan(1_001);
+      await clock.advance(1_000);
+    }
+  });
+
   test("wait when they are asked for faster than there are numbers", async () => {
     const { clock, ids, metric } = await one();
     const take = (generator: IdGenerator, wallMs: number, beforeMs: number) =>

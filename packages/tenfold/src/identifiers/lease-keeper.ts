@@ -1,7 +1,7 @@
 import { errorText, isTenfoldError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { TimedGenerator } from "./id-generator.ts";
-import { peersDisagree, peerTimeDefaults } from "./peer-time.ts";
+import { peersDisagree, peerTimeDefaults, startingTimeMs } from "./peer-time.ts";
 import { type TimeWindow, timeWindow } from "./time-window.ts";
 import { claimWorker, type WorkerLease } from "./worker-lease.ts";
 import type { WorkerRecords } from "./worker-records.ts";
@@ -94,8 +94,10 @@ export class LeaseKeeper<Generator extends TimedGenerator> {
   async #claim(owner: string): Promise<Held<Generator>> {
     const { records, count, windowMs, generator, onClaim } = this.#options;
     const { clock, log } = this.#options.runtime;
-    const wallMs = clock.wallNow();
     const { signal } = this.#stop;
+    const seenMs = clock.wallNow();
+    const wallMs = startingTimeMs(seenMs, await records.list({ signal }), windowMs);
+    if (wallMs < seenMs) log.warn("the wall clock is ahead of the others'", { seenMs, wallMs });
     const lease = await claimWorker(records, { owner, count, wallMs, windowMs, signal });
     const { worker, epoch, reservedUntilMs: grantedUntilMs } = lease;
     // A process's second number goes on after its first, so that its ids keep growing.

@@ -15,10 +15,31 @@ export function peersDisagree(
   stored: readonly StoredWorker[],
   ownWorker: number,
 ): boolean {
+  const { median } = reservedByOthers(stored, ownWorker);
+  return median !== undefined && wallMs > median + peerTimeDefaults.leapMsMax;
+}
+
+/**
+ * The time a process starts with: its wall clock's, or that of the others where two of them, at
+ * least, are witnesses that it is ahead. It has no earlier time of its own to compare with.
+ */
+export function startingTimeMs(
+  wallMs: number,
+  stored: readonly StoredWorker[],
+  windowMs: number,
+): number {
+  const { median, count } = reservedByOthers(stored, undefined);
+  if (median === undefined || count < 2) return wallMs;
+  return wallMs > median + peerTimeDefaults.leapMsMax ? median - windowMs : wallMs;
+}
+
+function reservedByOthers(
+  stored: readonly StoredWorker[],
+  ownWorker: number | undefined,
+): { readonly median: number | undefined; readonly count: number } {
   const reserved = stored
     .filter(({ held, worker }) => held && worker !== ownWorker)
     .map(({ record }) => record.reservedUntilMs)
     .sort((a, b) => a - b);
-  const median = reserved[Math.floor(reserved.length / 2)];
-  return median !== undefined && wallMs > median + peerTimeDefaults.leapMsMax;
+  return { median: reserved[Math.floor(reserved.length / 2)], count: reserved.length };
 }
