@@ -3,11 +3,14 @@ import { errorText, isTenfoldError } from "tenfold/runtime";
 
 import { controlCommands } from "./commands/control.ts";
 import { ringCommand } from "./commands/ring.ts";
-import { run } from "./commands/run.ts";
-import { up } from "./commands/up.ts";
+import type { UpOptions } from "./commands/up.ts";
 import { version } from "./version.ts";
 
-/** The `tenfold` program. Exit codes: 0 done, 1 failed (one coded line on standard error). */
+/**
+ * The `tenfold` program. A command is loaded when it is called: a process of a fleet that was
+ * killed is back the sooner, the less it loads. Exit codes: 0 done, 1 failed (one coded line on standard
+ * error).
+ */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("tenfold")
     .description("Runs a whole fleet on one machine, or one process of it.")
@@ -20,13 +23,17 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--ports <from>", "move the fleet to 1,000 ports from this one", portNumber)
     .option("--fresh", "start with empty data")
     .option("--json", "one JSON line an event")
-    .action(up);
+    .action(async (file: string, options: UpOptions) => {
+      await (await import("./commands/up.ts")).up(file, options);
+    });
   program
     .command("run")
     .description("run one service of a fleet, configured by environment variables")
     .argument("<service>", "a service of the fleet file, or gateway, console, coordinator, queue-…")
     .option("--fleet <file>", "the fleet file", process.env.TENFOLD_FLEET_FILE ?? "fleet.ts")
-    .action(run);
+    .action(async (name: string, options: { fleet: string }) => {
+      await (await import("./commands/run.ts")).run(name, options);
+    });
   for (const command of controlCommands()) program.addCommand(command);
   program.addCommand(ringCommand());
   try {

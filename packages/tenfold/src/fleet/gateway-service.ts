@@ -1,5 +1,4 @@
 import { coordinatorResolver } from "../discovery/coordinator-resolver.ts";
-import { createGateway } from "../gateway/gateway.ts";
 import type { Route } from "../gateway/route-table.ts";
 import { invalidOption } from "../runtime/options.ts";
 import { defineService, type Service } from "./service.ts";
@@ -14,6 +13,7 @@ export const gatewayService: Service = defineService({
       fleet: instance.fleet,
       log: runtime.log,
     });
+    const { createGateway } = await import("../gateway/gateway.ts");
     const gateway = await createGateway({
       listen: { host: instance.address, port: instance.port },
       routes: routes as Route[],

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 
-import { createSqliteQueue } from "../engines/sqlite/queue.ts";
 import type { Queue } from "../queueing/queue.ts";
 import { answerQueueCall, encodeQueueError } from "../queueing/queue-protocol.ts";
 import { errorText, isTenfoldError } from "../runtime/errors.ts";
@@ -19,6 +18,7 @@ const statsEveryMs = 1_000;
 export const queueService: Service = defineService({
   name: "queue",
   async start({ instance, settings, runtime, metrics, token, stopping }) {
+    const { createSqliteQueue } = await import("../engines/sqlite/queue.ts");
     const queue = await createSqliteQueue({
       file: join(instance.dataFolder, "queue.db"),
       ...(typeof settings.waitingMax === "number"

@@ -13,7 +13,7 @@ import { fleetToken } from "./fleet-token.ts";
 import type { FolderLock } from "./folder-lock.ts";
 import { probeStatus } from "./http-probe.ts";
 import { createManagedProcess, type ManagedProcess } from "./managed-process.ts";
-import { createManagedStore, type ManagedStore } from "./managed-store.ts";
+import type { ManagedStore } from "./managed-store.ts";
 import { checkPorts, folderFailure, plannedPorts, takeDataFolder } from "./preflight.ts";
 import { processEnvironment } from "./process-environment.ts";
 import { publishMaps } from "./publish-maps.ts";
@@ -161,6 +161,8 @@ class HostSupervisor implements Supervisor, AdminActions {
   }
 
   async #manageStore(plan: FleetPlan["stores"][number]): Promise<ManagedStore> {
+    // Loaded by the one process that runs databases, not by everyone who imports this room.
+    const { createManagedStore } = await import("./managed-store.ts");
     const store = await createManagedStore({
       plan,
       address: this.#plan.address,
