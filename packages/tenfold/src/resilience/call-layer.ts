@@ -71,6 +71,8 @@ export interface PolicyParts {
   readonly clock: Clock;
   readonly random: Pick<Random, "next">;
   readonly decisions: DecisionLog;
+  /** Of the circuit, apart: thousands of refusals must not push out what they come from. */
+  readonly changes: DecisionLog;
   readonly idempotent: boolean;
   readonly classifyResult: ((value: unknown) => Judgement) | undefined;
   readonly classifyError: ((error: unknown) => Judgement | undefined) | undefined;
@@ -168,7 +170,9 @@ export class Call {
   }
 
   record(kind: Parameters<DecisionLog["record"]>[3], why: string, ms: number): void {
-    this.parts.decisions.record(this.at, this.number, this.attempt, kind, why, ms);
+    const { changes, decisions } = this.parts;
+    const log = kind === "circuitChanged" ? changes : decisions;
+    log.record(this.at, this.number, this.attempt, kind, why, ms);
   }
 
   #judged(judgement: Judgement, subject: unknown): void {

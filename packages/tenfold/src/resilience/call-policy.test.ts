@@ -330,6 +330,14 @@ describe("fail-back", () => {
   });
 });
 
+it("still knows why the circuit opened after a thousand refusals", async () => {
+  const { policy } = stand({ breaker: { consecutiveMax: 1 }, retry: false, decisionsMax: 8 });
+  await policy.run(down).catch(() => {});
+  for (let i = 0; i < 1_000; i++) await policy.run(down).catch(() => {});
+  const kinds = policy.explain().map(({ kind, why }) => `${kind} ${why}`);
+  expect(kinds).toEqual(["circuitChanged open", ...Array(8).fill("refused circuitOpen")]);
+});
+
 describe("guard", () => {
   it("hands on arguments and attempt; `with` sets the options of a call", async () => {
     const { policy } = stand();

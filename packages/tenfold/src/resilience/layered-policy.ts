@@ -31,6 +31,9 @@ export const policyDefaults: Readonly<
   Required<Pick<PolicyOptions, "name" | "idempotent" | "decisionsMax">>
 > = Object.freeze({ name: "the callee", idempotent: false, decisionsMax: 256 });
 
+/** Changes of the circuit that are kept besides. */
+const changesMax = 32;
+
 /** Why a fail-back is asked for a value. */
 export interface Fault {
   readonly reason: FaultReason;
@@ -85,6 +88,7 @@ export function layeredPolicy(
     clock,
     random,
     decisions: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax),
+    changes: decisionLog(changesMax),
     idempotent: options.idempotent ?? policyDefaults.idempotent,
     classifyResult: options.classifyResult,
     classifyError: options.classifyError,
@@ -121,7 +125,10 @@ export function layeredPolicy(
         value: await failBack({ reason, error, call: call.number }),
       };
     },
-    explain: (call) => parts.decisions.list(call),
+    explain(call) {
+      const all = [...parts.changes.list(call), ...parts.decisions.list(call)];
+      return all.sort((a, b) => a.at - b.at);
+    },
   };
 }
 
