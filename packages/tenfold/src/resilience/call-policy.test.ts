@@ -1,10 +1,12 @@
 import { getEventListeners } from "node:events";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { abortError, TenfoldError } from "../runtime/errors.ts";
 import { seededRandom } from "../runtime/random.ts";
 import { virtualClock } from "../simulation/virtual-clock.ts";
 import { incomingCall, saysRetryStop } from "./call-chain.ts";
+import type { CallContext } from "./call-layer.ts";
 import { type CallPolicyOptions, callPolicy } from "./call-policy.ts";
 import { guard } from "./guard.ts";
 import { gcra } from "./rate-limiter.ts";
@@ -163,6 +165,7 @@ describe("time", () => {
     );
     await expect(call).rejects.toEqual(code("TENFOLD_DEADLINE_EXCEEDED"));
     expect(began).toBe(false);
+    expect(policy.explain()).toMatchObject([{ kind: "refused", why: "deadline" }]);
   });
 
   it.each([-1, Number.NaN, 1e9, Number.POSITIVE_INFINITY])(
@@ -176,6 +179,28 @@ describe("time", () => {
       expect(() => callPolicy({ tryTimeoutMs: deadlineMs })).toThrow(/tryTimeoutMs must be/);
     },
   );
+
+  it("gives up at once when the next attempt would come too late", async () => {
+    const { clock, policy } = stand({
+      classifyError: () => ({ outcome: "overload", retryAfterMs: 3_000 }),
+    });
+    await expect(policy.run(down, { deadlineMs: 2_900 })).rejects.toThrow("down");
+    expect(clock.now()).toBe(0);
+    expect(policy.explain()).toMatchObject([{ kind: "gaveUp", why: "deadline" }]);
+  });
+
+  it("gives a signal that has fired to who asks for it after the end", async () => {
+    const { clock, policy } = stand({ tryTimeoutMs: 50, retry: false });
+    let late: AbortSignal | undefined;
+    const call = policy.run(async (context) => {
+      await clock.sleep(200);
+      late = context.signal;
+    });
+    const over = call.catch(() => {});
+    await clock.advance(200);
+    await over;
+    expect(late?.reason).toEqual(code("TENFOLD_RESILIENCE_TRY_TIMEOUT"));
+  });
 
   it("does not blame the callee for a deadline that left it no time", async () => {
     const { clock, policy } = stand({ breaker: { consecutiveMax: 1 }, deadlineMs: 1_000 });
@@ -289,6 +314,23 @@ describe("turned away", () => {
   });
 });
 
+it("gives a probe back that the bulkhead turns away", async () => {
+  const { clock, policy } = stand({
+    breaker: { consecutiveMax: 1, probes: 1, probeLeaseMs: 60_000 },
+    bulkhead: { callsMax: 2, waitersMax: 0 },
+    tryTimeoutMs: 60_000,
+    deadlineMs: 60_000,
+    retry: false,
+  });
+  const slow = [1, 2].map(() => policy.run(() => clock.sleep(6_000)));
+  policy.breaker?.settle(policy.breaker.admit(0), 0, "failure", 1);
+  await clock.advance(5_500);
+  await expect(policy.run(() => 1)).rejects.toEqual(code("TENFOLD_RESILIENCE_BULKHEAD_FULL"));
+  await clock.advance(500);
+  await Promise.all(slow);
+  expect(await policy.run(() => "well")).toBe("well");
+});
+
 describe("fail-back", () => {
   it("gives the value with whether and why it is degraded", async () => {
     const { clock, policy } = stand({ breaker: { consecutiveMax: 1 }, retry: false });
@@ -364,6 +406,16 @@ describe("a chain", () => {
     ]);
   });
 
+  it("counts a call of the user once in the budgets, however often it is repeated above", async () => {
+    const { policy } = stand({ retryBudget: { ratio: 1, reservePerSecond: 0 } });
+    const balanceAfter = async (attempt: string) => {
+      const incoming = incomingCall((name) => (name === "tenfold-attempt" ? attempt : undefined));
+      await policy.run(() => 1, { incoming });
+      return policy.budget?.balance(0);
+    };
+    expect([await balanceAfter("1"), await balanceAfter("2")]).toEqual([1, 1]);
+  });
+
   it("repeats nothing for a request that is a repetition, or that says stop", async () => {
     for (const headers of [{ "tenfold-attempt": "2" }, { "tenfold-retry": "stop" }]) {
       const { policy } = stand();
@@ -381,6 +433,54 @@ describe("a chain", () => {
       expect(policy.explain(1)).toMatchObject([{ kind: "gaveUp", why: "chainStopped" }]);
     }
   });
+});
+
+it("leaves nothing behind, whatever callee and callers do", async () => {
+  const plan = fc.record({
+    afterMs: fc.nat(200),
+    takesMs: fc.oneof(fc.nat(400), fc.constant(1e9)),
+    ends: fc.constantFrom("well", "fails", "throws", "refuses"),
+    deadlineMs: fc.nat(600),
+    leavesAfterMs: fc.oneof(fc.nat(400), fc.constant(undefined)),
+    idempotent: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(plan, { maxLength: 30 }), async (plans) => {
+      const { clock, policy } = stand({
+        tryTimeoutMs: 150,
+        bulkhead: { callsMax: 2, waitersMax: 3, waitMs: 80 },
+        breaker: { consecutiveMax: 4, openMs: 300, openMsMax: 600, probeLeaseMs: 400 },
+        rateLimit: gcra({ perSecond: 50, burst: 5 }),
+        retry: { attemptsMax: 3 },
+      });
+      const signals: AbortSignal[] = [];
+      const calls = plans.map(async (each) => {
+        await clock.sleep(each.afterMs);
+        const gone = new AbortController();
+        signals.push(gone.signal);
+        if (each.leavesAfterMs !== undefined) {
+          clock.setTimer(each.leavesAfterMs, () => gone.abort());
+        }
+        const { deadlineMs, idempotent } = each;
+        const began = clock.now();
+        const callee = ({ signal }: CallContext): Promise<string> => {
+          if (each.ends === "throws") throw new Error("thrown");
+          return clock.sleep(each.takesMs, { signal }).then(() => {
+            if (each.ends === "well") return "well";
+            throw new TenfoldError("TENFOLD_QUEUEING_FULL", each.ends, { retryable: true });
+          });
+        };
+        await policy.run(callee, { deadlineMs, idempotent, signal: gone.signal }).catch(() => {});
+        expect(clock.now() - began).toBeLessThanOrEqual(deadlineMs);
+      });
+      await clock.advance(2_000);
+      await Promise.all(calls);
+      expect([policy.bulkhead?.inUse, policy.bulkhead?.waiting, clock.pending]).toEqual([0, 0, 0]);
+      const listeners = signals.flatMap((signal) => getEventListeners(signal, "abort"));
+      expect(listeners).toEqual([]);
+    }),
+    { numRuns: 50 },
+  );
 });
 
 it.each([

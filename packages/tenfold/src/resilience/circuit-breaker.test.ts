@@ -120,6 +120,22 @@ describe("half-open", () => {
     expect(breaker.retryAfterMs(1_100)).toBe(400);
   });
 
+  it("needs so many in all: what went well is not asked for again", () => {
+    const breaker = halfOpen();
+    const [first = 0] = admitted(breaker, 1_000, 9);
+    breaker.settle(first, 1_000, "success", 1);
+    expect(admitted(breaker, 1_000, 9)).toHaveLength(0);
+  });
+
+  it("hears nothing of calls that began before it opened, even when closed again", () => {
+    const breaker = circuitBreaker({ ...exact, callsMin: 10, rampMs: 0, openMs: 1_000 });
+    const late = admitted(breaker, 0, 30);
+    calls(breaker, 0, times(10, "failure"));
+    calls(breaker, 1_000, times(3, "success"));
+    for (const permit of late) breaker.settle(permit, 1_000, "failure", 1_000);
+    expect(breaker.state(1_000)).toBe("closed");
+  });
+
   it("gives the lease of a probe that never ends to another", () => {
     const breaker = halfOpen();
     const [never = 0] = admitted(breaker, 1_000, 9);
