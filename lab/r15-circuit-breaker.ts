@@ -27,8 +27,8 @@ interface Served {
 }
 
 /**
- * Two workers, each with one call at a time, over a real HTTP server on loopback: one has a time-out
- * alone, one a circuit breaker and a fail-back besides. The server hangs for ten seconds.
+ * Two workers, each with one call at a time, over a real HTTP server on loopback: one has a
+ * time-out alone, one a circuit breaker and a fail-back besides. The server hangs for ten seconds.
  */
 export const experiment = defineExperiment({
   id: "R15",

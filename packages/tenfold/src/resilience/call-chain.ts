@@ -5,8 +5,8 @@ import { deadlineHeader, formatDeadline, parseDeadline } from "./deadline.ts";
 export const attemptHeader = "tenfold-attempt";
 
 /**
- * `stop` in a request: make no retries for it. `stop` in an answer that failed: whoever is nearer to
- * the fault has decided about retries already.
+ * `stop` in a request: make no retries for it. `stop` in an answer that failed: whoever is nearer
+ * to the fault has decided about retries already.
  */
 export const retryHeader = "tenfold-retry";
 export const retryStop = "stop";

@@ -16,8 +16,8 @@ export interface CallLayer {
 }
 
 /**
- * Undefined: turned away on the way in, with `call.refusal`. Neither thrown nor rejected, since both
- * cost many times what the decision does.
+ * Undefined: turned away on the way in, with `call.refusal`. Neither thrown nor rejected, since
+ * both cost many times what the decision does.
  */
 export type CallHandler = (call: Call) => Promise<unknown> | undefined;
 

@@ -29,7 +29,11 @@ export function deadlineLayer(deadlineMs: number): CallLayer {
   };
 }
 
-/** The longest time of one attempt. @param tryTimeoutMs 1 … 600,000. @throws TENFOLD_OPTION_INVALID */
+/**
+ * The longest time of one attempt.
+ *
+ * @param tryTimeoutMs 1 … 600,000. @throws TENFOLD_OPTION_INVALID
+ */
 export function tryTimeoutLayer(tryTimeoutMs: number): CallLayer {
   numberOption("tryTimeoutMs", tryTimeoutMs, { min: 1, max: deadlineMsMax });
   return {

@@ -2,9 +2,8 @@ import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 
 import { seededRandom } from "../runtime/random.ts";
-import { virtualClock } from "../simulation/virtual-clock.ts";
+import { policyStand } from "../testing/policy-stand.ts";
 import { breakerLayer, deadlineLayer, tryTimeoutLayer } from "./call-layers.ts";
-import { type CallPolicyOptions, callPolicy } from "./call-policy.ts";
 import { type CallOutcome, type CircuitBreaker, circuitBreaker } from "./circuit-breaker.ts";
 import { layeredPolicy } from "./layered-policy.ts";
 
@@ -27,7 +26,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "opossum 10",
     "what the bulkhead turns away counts as failures of the callee",
     async () => {
-      const { clock, policy } = stand({ bulkhead: { callsMax: 1, waitersMax: 0 } });
+      const { clock, policy } = policyStand({ bulkhead: { callsMax: 1, waitersMax: 0 } });
       const busy = policy.run(() => clock.sleep(10));
       for (let i = 0; i < 100; i++) await policy.run(() => 1).catch(() => {});
       await clock.advance(10);
@@ -39,7 +38,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "opossum 10",
     "what the open circuit turns away counts among the calls",
     async () => {
-      const { policy } = stand();
+      const { policy } = policyStand();
       policy.breaker?.forceOpen(0);
       for (let i = 0; i < 100; i++) await policy.run(() => 1).catch(() => {});
       expect(judged(policy.breaker)).toBe(0);
@@ -78,7 +77,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "opossum: one controller for all calls, which stays aborted",
     "one time-out aborts every call under way, and those that follow",
     async () => {
-      const { clock, policy } = stand({ tryTimeoutMs: 100, retry: false });
+      const { clock, policy } = policyStand({ tryTimeoutMs: 100, retry: false });
       const signals: AbortSignal[] = [];
       const call = (ms: number) =>
         policy.run(({ signal }) => {
@@ -134,7 +133,10 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "cockatiel 4",
     "while half-open all callers wait for the probe",
     async () => {
-      const { clock, policy } = stand({ breaker: { consecutiveMax: 1, probes: 1 }, retry: false });
+      const { clock, policy } = policyStand({
+        breaker: { consecutiveMax: 1, probes: 1 },
+        retry: false,
+      });
       await policy.run(() => Promise.reject(new Error("down"))).catch(() => {});
       await clock.advance(5_000);
       const probe = policy.run(() => clock.sleep(300));
@@ -162,7 +164,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "cockatiel 4",
     "a caller that goes away waits out the delay between attempts",
     async () => {
-      const { clock, policy } = stand({ retry: { firstMs: 60_000, maxMs: 60_000 } });
+      const { clock, policy } = policyStand({ retry: { firstMs: 60_000, maxMs: 60_000 } });
       const gone = new AbortController();
       const call = policy.run(() => Promise.reject(new Error("down")), {
         signal: gone.signal,
@@ -178,7 +180,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "cockatiel: the order of wrapping",
     "an outer retry repeats what the open circuit refuses",
     async () => {
-      const { policy } = stand({ retry: { attemptsMax: 10 } });
+      const { policy } = policyStand({ retry: { attemptsMax: 10 } });
       policy.breaker?.forceOpen(0);
       await policy.run(() => 1).catch(() => {});
       expect(policy.explain().filter(({ kind }) => kind === "retried")).toEqual([]);
@@ -188,7 +190,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "cockatiel: listener leaks",
     "each call leaves a listener on the caller's signal",
     async () => {
-      const { clock, policy } = stand();
+      const { clock, policy } = policyStand();
       const { signal } = new AbortController();
       for (let i = 0; i < 20; i++) await policy.run(() => clock.advance(1), { signal });
       expect(getEventListeners(signal, "abort")).toHaveLength(0);
@@ -198,7 +200,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "cockatiel: is it total or extra?",
     "`maxAttempts` makes one attempt more than it says",
     async () => {
-      const { clock, policy } = stand({ retry: { attemptsMax: 3 } });
+      const { clock, policy } = policyStand({ retry: { attemptsMax: 3 } });
       let tries = 0;
       const call = policy.run(() => {
         tries++;
@@ -214,7 +216,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "moleculer 0.15",
     "the circuit sees no time-outs for the order of the middlewares",
     async () => {
-      const { clock, policy } = stand({
+      const { clock, policy } = policyStand({
         tryTimeoutMs: 50,
         retry: false,
         breaker: { consecutiveMax: 2 },
@@ -234,7 +236,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "moleculer 0.15",
     "a call's own time-out is not heeded, and after retries the error is another one",
     async () => {
-      const { clock, policy } = stand();
+      const { clock, policy } = policyStand();
       const call = policy.run(() => Promise.reject(new Error("the disk is full")));
       const why = call.catch((error: Error) => error.message);
       await clock.advance(1_000);
@@ -250,7 +252,7 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
     "undici 8, moleculer 0.15",
     "retries without a budget, all after the same delay",
     async () => {
-      const { clock, policy } = stand({
+      const { clock, policy } = policyStand({
         breaker: false,
         bulkhead: false,
         retryBudget: { reservePerSecond: 0, ratio: 0.2 },
@@ -279,12 +281,6 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
 it.each(defects)("%s: %s", async (_seenIn, _defect, check) => {
   await check();
 });
-
-function stand(options: CallPolicyOptions = {}) {
-  const clock = virtualClock();
-  const runtime = { clock, random: seededRandom("defects") };
-  return { clock, policy: callPolicy({ idempotent: true, ...options, runtime }) };
-}
 
 function settleAll(breaker: CircuitBreaker, now: number, count: number, outcome: CallOutcome) {
   for (let i = 0; i < count; i++) breaker.settle(breaker.admit(now), now, outcome, 1);
