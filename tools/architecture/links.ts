@@ -27,7 +27,7 @@ export function unlistedExperiments(tree: Tree): string[] {
   const table = tree.texts.get("docs/requirements.md") ?? "";
   const found: string[] = [];
   for (const path of tree.sources.keys()) {
-    const number = /^lab\/r(\d+)-[\w-]+\.ts$/.exec(path)?.[1];
+    const number = /^lab\/r0*(\d+)-[\w-]+\.ts$/.exec(path)?.[1];
     if (number === undefined) continue;
     const row = table.split("\n").find((line) => line.startsWith(`| R${number} |`));
     if (row?.includes(`(../${path})`)) continue;
