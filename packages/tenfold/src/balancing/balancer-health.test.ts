@@ -76,7 +76,7 @@ describe("ejection", () => {
     const choice = pool(hosts(3), {
       picking: roundRobin(),
       measure: leastLoaded,
-      failuresMax: 1_000,
+      failuresMax: 1_000_000,
       rateSamplesMin: 10_000,
     });
     fail(choice, "h1", 0);

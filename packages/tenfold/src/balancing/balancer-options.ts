@@ -14,7 +14,7 @@ export interface BalancerOptions {
   readonly picking?: Picking;
   /** Near first; without it zones play no part. */
   readonly zone?: ZoneOptions;
-  /** Failures in a row that eject a host: 1 … 1,000. */
+  /** Failures in a row that eject a host: 1 … 1,000,000 (never). */
   readonly failuresMax?: number;
   /** What the failure rate of a host is taken over: 100 … 600,000. */
   readonly rateWindowMs?: number;
@@ -77,7 +77,7 @@ export function balancerLimits(options: BalancerOptions): BalancerLimits {
   };
   const check = (name: keyof typeof balancerDefaults, min: number, max: number, whole = true) =>
     numberOption(name, limits[name], { min, max, whole });
-  check("failuresMax", 1, 1_000);
+  check("failuresMax", 1, 1_000_000);
   check("rateWindowMs", 100, 600_000);
   check("rateSamplesMin", 5, 10_000);
   check("rateDifferenceMin", 0.01, 1, false);

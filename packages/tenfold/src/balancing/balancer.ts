@@ -69,7 +69,8 @@ export interface Balancer<E extends Candidate> {
  * others are ejected, probed one call at a time and brought back; new hosts start slowly; the
  * caller's zone comes first.
  *
- * By default the best of four random choices by peak-EWMA latency times calls in flight, with a penalty for failing.
+ * By default the best of four random choices by peak-EWMA latency times calls in flight, with a
+ * penalty for failing.
  *
  * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
@@ -211,7 +212,7 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
     const host = picked as HostState<E>;
     if (host.isDue(now)) {
       host.health.probed(now);
-      this.#set = undefined;
+      if (host.health.ejected) this.#set = undefined;
     }
     host.pending++;
     return new Attempt(host, reason, this.#report);
@@ -225,7 +226,7 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
       outcomes.record(now, false);
       health.failed(now, isMeasured ? latencyMs : 0);
       this.#judge(host, now);
-      this.#set = undefined;
+      if (health.ejected || health.failures === 1) this.#set = undefined;
     } else if (outcome === "success") {
       outcomes.record(now, true);
       if (health.failures > 0) this.#succeeded(host, now);
@@ -245,7 +246,9 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
   /** Ejects a host that failed in a row or far more often than the others, if one more may go. */
   #judge(host: HostState<E>, now: number): void {
     const { health } = host;
+    const { failuresMax, rateSamplesMin, rateDifferenceMin } = this.#limits;
     if (health.ejected) return;
+    if (health.failures < failuresMax && host.outcomes.total < rateSamplesMin) return;
     let out = 0;
     const others: { total: number; failures: number } = { total: 0, failures: 0 };
     for (const other of this.#able) {
@@ -254,7 +257,6 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
       else if (other !== host) add(others, other.outcomes);
     }
     if (out >= ejectedMax(this.#able.length)) return;
-    const { failuresMax, rateSamplesMin, rateDifferenceMin } = this.#limits;
     const rate = { samplesMin: rateSamplesMin, differenceMin: rateDifferenceMin };
     if (health.failures < failuresMax && !isOutlier(host.outcomes, others, rate)) return;
     health.eject();

@@ -34,7 +34,7 @@ export interface ServerQueues<E extends Candidate, T> {
   end(now: number, ticket: Ticket<E, T>): readonly Ticket<E, T>[];
   /** Takes out those that have waited for `waitMsMax`; for a timer of the caller's. */
   expire(now: number): readonly Ticket<E, T>[];
-  /** The new list; whoever waits for a server that left is queued elsewhere or, if all is full, out. */
+  /** The new list; who waits for a server that left is queued elsewhere or, if all is full, out. */
   update(now: number, endpoints: readonly E[]): Moved<E, T>;
   readonly waiting: number;
 }

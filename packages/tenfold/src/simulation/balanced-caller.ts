@@ -14,7 +14,7 @@ export interface BalancedCallerOptions {
   readonly mayRetry?: (now: number) => boolean;
 }
 
-/** A client that picks with a balancer, reports what it saw, and tries elsewhere after a failure. */
+/** A client that picks with a balancer, reports what it saw, tries elsewhere after a failure. */
 export function balancedCaller(options: BalancedCallerOptions): Caller {
   const { balancer, attemptsMax = 3, tryTimeoutMs = 2_000 } = options;
   const { onCall, mayRetry = () => true } = options;

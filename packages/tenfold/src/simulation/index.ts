@@ -1,5 +1,6 @@
 export { type BalancedCallerOptions, balancedCaller } from "./balanced-caller.ts";
 export { type Arrival, type OpenLoopOptions, openLoop } from "./open-loop.ts";
+export { type QueuedCall, type QueuedCallerOptions, queuedCaller } from "./queued-caller.ts";
 export {
   type Caller,
   type Line,
