@@ -17,8 +17,6 @@ export interface BalancerState {
   readonly endpoints: readonly SavedEndpoint[];
 }
 
-const latencyMsMax = 600_000;
-
 /** @throws TENFOLD_BALANCING_STATE_INVALID */
 export function checkBalancerState(state: unknown): BalancerState {
   const { version, endpoints } = objectOf(state, "the state");
@@ -30,7 +28,7 @@ export function checkBalancerState(state: unknown): BalancerState {
 
 function checkEndpoint({ id, latencyMs, health }: Readonly<Record<string, unknown>>): void {
   if (typeof id !== "string") throw invalid("id", "text", id);
-  if (latencyMs !== undefined) checkNumber("latencyMs", latencyMs, latencyMsMax);
+  if (latencyMs !== undefined) checkNumber("latencyMs", latencyMs, 2 ** 53);
   const { ejected, ...counts } = objectOf(health, "health");
   if (typeof ejected !== "boolean") throw invalid("ejected", "true or false", ejected);
   checkNumber("failures", counts.failures, 2 ** 53);
