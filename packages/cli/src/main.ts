@@ -8,8 +8,8 @@ import { version } from "./version.ts";
 
 /**
  * The `tenfold` program. A command is loaded when it is called: a process of a fleet that was
- * killed is back the sooner, the less it loads. Exit codes: 0 done, 1 failed (one coded line on standard
- * error).
+ * killed is back the sooner, the less it loads. Exit codes: 0 done, 1 failed (one coded line on
+ * standard error).
  */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("tenfold")
