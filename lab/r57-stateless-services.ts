@@ -11,7 +11,9 @@ import { readMetrics, servedRequests } from "./support/metrics.ts";
 /** Callers at once; each asks again as soon as it was answered, after a moment. */
 const callers = 8;
 const thinkMs = 10;
-const observeMs = 4_000;
+const observeMs = 8_000;
+/** The balancer lets a new host in slowly; its share counts from the end of that. */
+const slowStartMs = 5_500;
 const sampleMs = 250;
 
 /** One stateless service, and what it is asked. */
@@ -29,7 +31,7 @@ export const experiment = defineExperiment({
     "One more copy of scrap, geoip or guid, started by hand beside a running fleet, is called " +
     "within moments and gets its share without anything else being touched; killed under load it " +
     "costs no request; the ids of all copies stay unique.",
-  expectedMinutes: 1,
+  expectedMinutes: 2,
   async run(lab) {
     const fleet = await startFleet({ say: lab.say });
     lab.atEnd(() => fleet.close());
@@ -79,6 +81,7 @@ async function addCopy(lab: Lab, fleet: LabFleet, subject: Subject): Promise<voi
   sampler.add(copy);
   await until(`${name} to be called`, 10_000, () => (sampler.total(name) ?? 0) > 0);
   const calledAt = sampler.now();
+  await pause(slowStartMs, undefined, { signal: lab.signal });
   const from = sampler.totals();
   await pause(observeMs, undefined, { signal: lab.signal });
   const to = sampler.totals();
