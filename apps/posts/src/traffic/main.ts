@@ -28,6 +28,8 @@ if (values.help) {
 } else {
   await main();
 }
+// The channel to the program that started this one would keep it alive.
+if (process.connected) process.disconnect();
 
 async function main(): Promise<void> {
   const traffic = startTraffic({
