@@ -23,7 +23,7 @@ export function httpMetrics(metrics: Registry): {
   });
   const duration = metrics.histogram({
     name: "tenfold_http_request_duration_seconds",
-    help: "From a request's headers to the end of its answer.",
+    help: "From a request's headers to the end of its answer, without what a long poll waited.",
     labels: ["route"],
   });
   const underWay = metrics.gauge({

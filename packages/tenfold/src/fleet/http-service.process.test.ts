@@ -292,6 +292,24 @@ describe("time", () => {
     expect(counted).toContain("GET /gone GET 499");
   });
 
+  it("measures what it took without what a long poll waited", async () => {
+    const service = await serve({
+      "GET /poll": () => ({ status: 200, waitedMs: 60_000 }),
+      "GET /work": () => ({ status: 200 }),
+    });
+    await ask(service, "GET", "/poll");
+    await ask(service, "GET", "/work");
+    const sums = metrics
+      .read()
+      .find(({ name }) => name === "tenfold_http_request_duration_seconds")
+      ?.samples.filter(({ suffix }) => suffix === "_sum")
+      .map(({ labels, value }) => [labels[0]?.[1], value > 0]);
+    expect(Object.fromEntries(sums ?? [])).toMatchObject({
+      "GET /poll": false,
+      "GET /work": true,
+    });
+  });
+
   it("refuses more requests than it may have under way", async () => {
     const began = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();

@@ -140,17 +140,21 @@ class HttpCore {
     headers["x-request-id"] = id;
 
     const beganAt = clock.now();
+    let waitedMs = 0;
     this.underWay += 1;
     this.#metrics.begin();
     const gone = new AbortController();
     response.once("close", () => {
       this.underWay -= 1;
       const status = response.writableFinished ? response.statusCode : 499;
-      this.#metrics.end({ route, method, status, seconds: (clock.now() - beganAt) / 1_000 });
+      const seconds = Math.max(0, clock.now() - beganAt - waitedMs) / 1_000;
+      this.#metrics.end({ route, method, status, seconds });
       if (!response.writableFinished) gone.abort(callerGone());
     });
     try {
-      this.#send(response, id, await this.#answer(request, match, target, gone));
+      const answer = await this.#answer(request, match, target, gone);
+      waitedMs = answer.waitedMs ?? 0;
+      this.#send(response, id, answer);
     } catch (error) {
       const answer = errorAnswer(error);
       if (answer.unexpected) log.error("a request failed", { requestId: id, route, error });

@@ -46,9 +46,12 @@ export const queueService: Service = defineService({
             // A claim that waits for a message must not hold up the end of this process.
             const until = AbortSignal.any([signal, stopping]);
             const operation = params.operation ?? "";
-            const own = operation === "claim" ? until : signal;
+            const isClaim = operation === "claim";
+            const own = isClaim ? until : signal;
+            const beganAt = runtime.clock.now();
             const body = await answerQueueCall(queue, operation, payload, { signal: own });
-            return { status: 200, body };
+            const waitedMs = isClaim ? runtime.clock.now() - beganAt : 0;
+            return { status: 200, body, waitedMs };
           } catch (error) {
             if (isTenfoldError(error) && error.code.startsWith("TENFOLD_QUEUEING_")) {
               return encodeQueueError(error);

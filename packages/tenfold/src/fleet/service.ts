@@ -71,6 +71,11 @@ export interface ServiceResponse {
   readonly headers?: Readonly<Record<string, string>>;
   /** An object is sent as JSON (bigints as strings); text and bytes as they are. */
   readonly body?: unknown;
+  /**
+   * Milliseconds that it waited for something to happen, as a long poll does: they are no part of
+   * the measured duration. Default 0.
+   */
+  readonly waitedMs?: number;
 }
 
 export type ServiceHandler = (
