@@ -85,7 +85,7 @@ function checkTxn(request: TxnRequest, operationsMax: number): void {
 }
 
 function checkOperation(operation: RequestOp): void {
-  if (operation.txn !== undefined) {
+  if (operation.txn.length > 0) {
     throw new GrpcError(grpcStatus.unimplemented, "a txn inside a txn is not supported");
   }
   if (operation.put) checkPut(operation.put);

@@ -101,14 +101,12 @@ export const compare = {
 } as const;
 export type Compare = Decoded<typeof compare>;
 
-/** A transaction inside a transaction is read so that it can be refused, never passed over. */
-const nestedTxn = {} as const;
-
 export const requestOp = {
   range: message(1, rangeRequest),
   put: message(2, putRequest),
   deleteRange: message(3, deleteRangeRequest),
-  txn: message(4, nestedTxn),
+  /** A `txnRequest` as bytes, none or one: a table cannot hold itself. */
+  txn: repeatedBytes(4),
 } as const;
 export type RequestOp = Decoded<typeof requestOp>;
 
@@ -116,6 +114,8 @@ export const responseOp = {
   range: message(1, rangeResponse),
   put: message(2, putResponse),
   deleteRange: message(3, deleteRangeResponse),
+  /** A `txnResponse` as bytes, none or one. */
+  txn: repeatedBytes(4),
 } as const;
 export type ResponseOp = Encodable<typeof responseOp>;
 
@@ -224,4 +224,12 @@ export const methods = {
   leaseTimeToLive: "/etcdserverpb.Lease/LeaseTimeToLive",
   leaseLeases: "/etcdserverpb.Lease/LeaseLeases",
   authenticate: "/etcdserverpb.Auth/Authenticate",
+  compact: "/etcdserverpb.KV/Compact",
+  memberList: "/etcdserverpb.Cluster/MemberList",
+  status: "/etcdserverpb.Maintenance/Status",
+  alarm: "/etcdserverpb.Maintenance/Alarm",
+  hash: "/etcdserverpb.Maintenance/Hash",
+  hashKv: "/etcdserverpb.Maintenance/HashKV",
+  defragment: "/etcdserverpb.Maintenance/Defragment",
+  snapshot: "/etcdserverpb.Maintenance/Snapshot",
 } as const;

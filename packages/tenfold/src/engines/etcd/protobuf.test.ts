@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { keyValue, putRequest, rangeRequest, txnRequest, watchCreateRequest } from "./messages.ts";
-import { bool, decode, encode, int32, int64, message, string, uint64 } from "./protobuf.ts";
+import { bool, bytes, decode, encode, int32, int64, message, string, uint64 } from "./protobuf.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -26,9 +26,9 @@ test("defaults are not written: an empty range_end would mean to the end", () =>
 
 test("absent fields decode to their defaults, unknown ones are passed over", () => {
   const later = { ...{ x: string(20) }, ...{ y: uint64(21) }, name: string(1) } as const;
-  const bytes = encode(later, { x: "new", y: 7n, name: "old" });
+  const encoded = encode(later, { x: "new", y: 7n, name: "old" });
   const known = { name: string(1), count: int64(2), on: bool(3), inner: message(4, {}) } as const;
-  expect(decode(known, bytes)).toEqual({ name: "old", count: 0n, on: false, inner: undefined });
+  expect(decode(known, encoded)).toEqual({ name: "old", count: 0n, on: false, inner: undefined });
 });
 
 test("what is no such message is refused", () => {
@@ -71,4 +71,17 @@ test("any bytes decode or are refused, and never anything else", () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test("nested messages of any length keep their bytes", () => {
+  const inner = { blob: bytes(1) } as const;
+  const outer = { deep: message(1, { inner: message(2, inner), n: int64(3) } as const) } as const;
+  for (const size of [0, 1, 124, 125, 126, 127, 128, 16_379, 16_384, 2_097_150, 2_097_152]) {
+    const blob = new Uint8Array(size).fill(7);
+    const value = { deep: { inner: { blob }, n: 300n } };
+    const back = decode(outer, encode(outer, value));
+    expect(back.deep?.inner?.blob.length).toBe(size);
+    expect(Buffer.compare(back.deep?.inner?.blob ?? text("x"), blob)).toBe(0);
+    expect(back.deep?.n).toBe(300n);
+  }
 });

@@ -53,6 +53,10 @@ export function repeatedBytes(number: number): Field<readonly Uint8Array[], read
   return { number, kind: "bytes", repeated: true };
 }
 
+export function repeatedString(number: number): Field<readonly string[], readonly string[]> {
+  return { number, kind: "string", repeated: true };
+}
+
 /** Packed, as proto3 writes it; read in both forms. */
 export function repeatedInt32(number: number): Field<readonly number[], readonly number[]> {
   return { number, kind: "int32", repeated: true };
@@ -67,81 +71,107 @@ const fixed64 = 1;
 const lengthDelimited = 2;
 const fixed32 = 5;
 
-const text = new TextEncoder();
 const fromText = new TextDecoder();
 
 export function encode<F extends Fields>(fields: F, value: Encodable<F>): Uint8Array {
-  const out: Uint8Array[] = [];
-  writeMessage(out, fields, value);
-  return Buffer.concat(out);
+  at = 0;
+  writeMessage(fields, value);
+  const encoded = Buffer.allocUnsafe(at);
+  encoded.set(scratch.subarray(0, at));
+  if (scratch.length > scratchBytes) scratch = Buffer.allocUnsafe(scratchBytes);
+  return encoded;
 }
 
-function writeMessage(out: Uint8Array[], fields: Fields, value: object): void {
+const scratchBytes = 65_536;
+/** One message at a time is written here, nested ones inside it; `at` is the end so far. */
+let scratch = Buffer.allocUnsafe(scratchBytes);
+let at = 0;
+
+function reserve(bytes: number): void {
+  if (at + bytes <= scratch.length) return;
+  const larger = Buffer.allocUnsafe(Math.max(scratch.length * 2, at + bytes));
+  larger.set(scratch.subarray(0, at));
+  scratch = larger;
+}
+
+function writeMessage(fields: Fields, value: object): void {
   for (const name in fields) {
-    const field = fields[name] as Field<unknown, unknown>;
     const given = (value as Record<string, unknown>)[name];
     if (given === undefined) continue;
-    if (!field.repeated) writeField(out, field, given);
-    else if (field.kind === "int32") writePacked(out, field.number, given as readonly number[]);
-    else for (const one of given as readonly unknown[]) writeField(out, field, one, true);
+    const field = fields[name] as Field<unknown, unknown>;
+    if (!field.repeated) writeField(field, given, typeof field.kind === "object");
+    else if (field.kind === "int32") writePacked(field.number, given as readonly number[]);
+    else for (const one of given as readonly unknown[]) writeField(field, one, true);
   }
 }
 
-function writeField(
-  out: Uint8Array[],
-  field: Field<unknown, unknown>,
-  value: unknown,
-  always = typeof field.kind === "object",
-): void {
-  if (typeof field.kind === "object") {
-    writeBytes(out, field.number, encode(field.kind, value as object), always);
+function writeField(field: Field<unknown, unknown>, value: unknown, always: boolean): void {
+  const { kind, number } = field;
+  if (typeof kind === "object") {
+    writeNested(number, () => writeMessage(kind, value as object));
     return;
   }
-  switch (field.kind) {
-    case "bytes":
-      writeBytes(out, field.number, value as Uint8Array, always);
-      break;
-    case "string":
-      writeBytes(out, field.number, text.encode(value as string), always);
-      break;
-    default: {
-      const number = BigInt(value as bigint | number | boolean);
-      if (number !== 0n) out.push(head(field.number, varint, BigInt.asUintN(64, number)));
-    }
+  if (kind === "bytes") writeBytes(number, value as Uint8Array, always);
+  else if (kind === "string") writeBytes(number, Buffer.from(value as string), always);
+  else if (value !== 0n && value !== 0 && value !== false) {
+    writeVarint((number << 3) | varint);
+    writeVarint(typeof value === "boolean" ? 1 : (value as bigint | number));
   }
 }
 
-function writeBytes(out: Uint8Array[], number: number, value: Uint8Array, always: boolean): void {
+function writeBytes(number: number, value: Uint8Array, always: boolean): void {
   if (value.length === 0 && !always) return;
-  out.push(head(number, lengthDelimited, BigInt(value.length)), value);
+  writeVarint((number << 3) | lengthDelimited);
+  writeVarint(value.length);
+  reserve(value.length);
+  scratch.set(value, at);
+  at += value.length;
 }
 
-function writePacked(out: Uint8Array[], number: number, values: readonly number[]): void {
-  const packed: number[] = [];
-  for (const value of values) pushVarint(packed, BigInt.asUintN(64, BigInt(value)));
-  writeBytes(out, number, Uint8Array.from(packed), false);
-}
-
-/** The field's key and a varint: the whole of a number, or the length before bytes. */
-function head(number: number, wireType: number, value: bigint): Uint8Array {
-  const into: number[] = [];
-  pushVarint(into, BigInt((number << 3) | wireType));
-  pushVarint(into, value);
-  return Uint8Array.from(into);
-}
-
-function pushVarint(into: number[], value: bigint): void {
-  let high = value;
-  while (high > 0xffff_ffffn) {
-    into.push(Number(high & 0x7fn) | 0x80);
-    high >>= 7n;
+/** What `write` writes, with its length before it: a byte is left for it, more are made. */
+function writeNested(number: number, write: () => void): void {
+  writeVarint((number << 3) | lengthDelimited);
+  reserve(1);
+  const start = ++at;
+  write();
+  const end = at;
+  const length = end - start;
+  if (length < 0x80) {
+    scratch[start - 1] = length;
+    return;
   }
-  let low = Number(high);
+  const more = Math.ceil(Math.log2(length + 1) / 7) - 1;
+  reserve(more);
+  scratch.copyWithin(start + more, start, end);
+  at = start - 1;
+  writeVarint(length);
+  at = end + more;
+}
+
+function writePacked(number: number, values: readonly number[]): void {
+  if (values.length === 0) return;
+  writeNested(number, () => {
+    for (const value of values) writeVarint(value);
+  });
+}
+
+function writeVarint(value: bigint | number): void {
+  reserve(10);
+  let low: number;
+  if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) low = Number(value);
+  else {
+    let high = BigInt.asUintN(64, BigInt(value));
+    while (high > 0xffff_ffffn) {
+      scratch[at++] = Number(high & 0x7fn) | 0x80;
+      high >>= 7n;
+    }
+    low = Number(high);
+  }
   while (low > 0x7f) {
-    into.push((low & 0x7f) | 0x80);
+    scratch[at++] = (low & 0x7f) | 0x80;
     low = Math.floor(low / 128);
   }
-  into.push(low);
+  scratch[at++] = low;
 }
 
 /** @throws RangeError when the bytes are no such message */
