@@ -94,6 +94,7 @@ async function askCoordinator(options: CollectorOptions, signal: AbortSignal): P
 function scrapeTargets(view: FleetView): Target[] {
   const targets = new Map<string, Target>();
   for (const { id, service, pid, address, adminPort } of view.knownMembers) {
+    if (adminPort === undefined || pid === undefined) continue;
     const url = `http://${address}:${adminPort}/metrics`;
     targets.set(id, { instance: id, service, pid, url });
   }

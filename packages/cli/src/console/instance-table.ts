@@ -24,8 +24,9 @@ export interface KnownMember {
   readonly host: string;
   readonly address: string;
   readonly port: number;
-  readonly adminPort: number;
-  readonly pid: number;
+  /** Absent for what was registered over REST and has no such port. */
+  readonly adminPort?: number | undefined;
+  readonly pid?: number | undefined;
   readonly version: string;
   readonly startedAtMs: number;
 }
@@ -93,7 +94,11 @@ function fromMember(member: KnownMember, input: InstanceTableInput): InstanceSta
     service: member.service,
     role,
     host: member.host,
-    status: isSilent(figures, member.startedAtMs, input) ? "silent" : "ready",
+    // What has no metrics has none to fall silent with: its entry is all that is known.
+    status:
+      member.adminPort !== undefined && isSilent(figures, member.startedAtMs, input)
+        ? "silent"
+        : "ready",
     version: member.version,
     pid: member.pid,
     port: member.port,

@@ -64,7 +64,7 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
   const run = async (): Promise<void> => {
     try {
       for await (const endpoints of resolver.watch(service, { signal: stop.signal })) {
-        update(endpoints);
+        update(endpoints.filter(({ protocol }) => protocol === "http"));
       }
     } catch (error) {
       log.error("a resolver ended", { service, error: errorText(error) });

@@ -3,7 +3,21 @@ export {
   type CoordinatorResolverOptions,
   coordinatorResolver,
 } from "./coordinator-resolver.ts";
-export type { Endpoint, Member, Resolver } from "./endpoint.ts";
+export {
+  type DnsResolver,
+  type DnsResolverOptions,
+  type DnsResolverState,
+  dnsResolver,
+  dnsResolverDefaults,
+} from "./dns-resolver.ts";
+export {
+  type Endpoint,
+  type EndpointLoad,
+  type EndpointProtocol,
+  endpointProtocols,
+  type Member,
+  type Resolver,
+} from "./endpoint.ts";
 export { formatMember, parseMember } from "./member.ts";
 export { createRegistrar, type Registrar, type RegistrarOptions } from "./registrar.ts";
 export type { RequestBody } from "./request-parts.ts";
@@ -16,4 +30,4 @@ export {
   serviceClientDefaults,
 } from "./service-client.ts";
 export type { ServiceReply } from "./service-reply.ts";
-export { type StaticEndpoint, staticResolver } from "./static-resolver.ts";
+export { type StaticEndpoint, type StaticEndpoints, staticResolver } from "./static-resolver.ts";

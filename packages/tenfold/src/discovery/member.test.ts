@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 
 import { isTenfoldError } from "../runtime/errors.ts";
-import type { Member } from "./endpoint.ts";
+import { endpointProtocols, type Member } from "./endpoint.ts";
 import { formatMember, parseMember } from "./member.ts";
 
 const text = fc.string({ minLength: 1, maxLength: 60 });
@@ -15,9 +15,9 @@ const member: fc.Arbitrary<Member> = fc.record({
   address: text,
   port,
   adminPort: port,
-  protocol: fc.constant("http" as const),
+  protocol: fc.constantFrom(...endpointProtocols),
   version: text,
-  weight: fc.double({ min: 0, max: 1_000_000, noNaN: true }).map((value) => value + 0),
+  weight: fc.oneof(fc.constant(0), fc.double({ min: 1e-6, max: 1_000_000, noNaN: true })),
   pid: fc.integer({ min: 1, max: 4_194_304 }),
   startedAtMs: fc.integer({ min: 0, max: 2 ** 45 }),
 });
@@ -28,6 +28,17 @@ it("reads what it writes", () => {
       expect(parseMember(formatMember(given))).toEqual(given);
     }),
   );
+});
+
+it("does without what a service of another kind has not", () => {
+  const [sample] = fc.sample(member, { numRuns: 1, seed: 1 }) as [Member];
+  const { pid: _, adminPort: __, ...bare } = sample;
+  const given: Member = {
+    ...bare,
+    load: { utilisation: 0.25, requests: 7 },
+    listedBy: "registry",
+  };
+  expect(parseMember(formatMember(given))).toEqual(given);
 });
 
 it("leaves out what it does not know", () => {
@@ -48,7 +59,11 @@ it.each([
   [{ weight: null }, "MEMBER_INVALID"],
   [{ id: "" }, "MEMBER_INVALID"],
   [{ address: undefined }, "MEMBER_INVALID"],
-  [{ protocol: "https" }, "MEMBER_INVALID"],
+  [{ weight: 1e-9 }, "MEMBER_INVALID"],
+  [{ protocol: "gopher" }, "MEMBER_INVALID"],
+  [{ load: {} }, "MEMBER_INVALID"],
+  [{ load: { utilisation: 1.5, requests: 0 } }, "MEMBER_INVALID"],
+  [{ listedBy: "somebody" }, "MEMBER_INVALID"],
 ])("refuses %j", (given, code) => {
   const [sample] = fc.sample(member, { numRuns: 1, seed: 1 }) as [Member];
   const whole = JSON.parse(formatMember(sample)) as object;

@@ -1,5 +1,10 @@
 import { TenfoldError } from "../runtime/errors.ts";
-import type { Member } from "./endpoint.ts";
+import {
+  type EndpointLoad,
+  type EndpointProtocol,
+  endpointProtocols,
+  type Member,
+} from "./endpoint.ts";
 
 /** The version of the JSON form; a reader refuses every other. */
 const formatVersion = 1;
@@ -7,7 +12,7 @@ const formatVersion = 1;
 /** The entry's text in the members map. */
 export function formatMember(member: Member): string {
   const { id, service, host, zone, address, port, adminPort, protocol } = member;
-  const { version, weight, pid, startedAtMs } = member;
+  const { version, weight, load, pid, startedAtMs, listedBy } = member;
   return JSON.stringify({
     format: formatVersion,
     id,
@@ -20,8 +25,10 @@ export function formatMember(member: Member): string {
     protocol,
     version,
     weight,
+    load,
     pid,
     startedAtMs,
+    listedBy,
   });
 }
 
@@ -38,24 +45,63 @@ export function parseMember(json: string): Member {
       `This member entry has format ${String(fields.format)}; only ${formatVersion} is known here.`,
     );
   }
-  if (fields.protocol !== "http") throw invalid("protocol", '"http"', fields.protocol);
-  return {
+  return memberOf(fields);
+}
+
+/**
+ * A member from fields that came from outside, each checked.
+ *
+ * @throws TENFOLD_DISCOVERY_MEMBER_INVALID naming the field
+ */
+export function memberOf(fields: Fields): Member {
+  const { load, listedBy } = fields;
+  if (listedBy !== undefined && listedBy !== "registry") {
+    throw invalid("listedBy", '"registry" or absent', listedBy);
+  }
+  const member: Member = {
     id: text(fields, "id"),
     service: text(fields, "service"),
     host: text(fields, "host"),
     zone: text(fields, "zone"),
     address: text(fields, "address"),
-    port: number(fields, "port", { min: 1, max: 65_535, whole: true }),
-    adminPort: number(fields, "adminPort", { min: 1, max: 65_535, whole: true }),
-    protocol: "http",
+    port: number(fields, "port", portRange),
+    protocol: protocol(fields.protocol),
     version: text(fields, "version"),
-    weight: number(fields, "weight", { min: 0, max: 1_000_000, whole: false }),
-    pid: number(fields, "pid", { min: 1, max: 2 ** 31, whole: true }),
+    weight: fields.weight === 0 ? 0 : number(fields, "weight", weightRange),
     startedAtMs: number(fields, "startedAtMs", {
       min: 0,
       max: Number.MAX_SAFE_INTEGER,
       whole: true,
     }),
+  };
+  return {
+    ...member,
+    ...(fields.adminPort !== undefined && { adminPort: number(fields, "adminPort", portRange) }),
+    ...(fields.pid !== undefined && {
+      pid: number(fields, "pid", { min: 1, max: 2 ** 31, whole: true }),
+    }),
+    ...(load !== undefined && { load: loadOf(load) }),
+    ...(listedBy !== undefined && { listedBy }),
+  };
+}
+
+/** As the balancer takes it: a single weight outside would cost it the whole list. */
+const weightRange = { min: 1e-6, max: 1e6, whole: false } as const;
+const portRange = { min: 1, max: 65_535, whole: true } as const;
+
+/**
+ * What an instance says of its load, checked.
+ *
+ * @throws TENFOLD_DISCOVERY_MEMBER_INVALID naming the field
+ */
+export function loadOf(value: unknown): EndpointLoad {
+  if (typeof value !== "object" || value === null) {
+    throw invalid("load", "an object { utilisation, requests }", value);
+  }
+  const fields = value as Fields;
+  return {
+    utilisation: number(fields, "utilisation", { min: 0, max: 1, whole: false }),
+    requests: number(fields, "requests", { min: 0, max: 1e9, whole: true }),
   };
 }
 
@@ -74,6 +120,12 @@ function objectOf(json: string): Fields {
   throw invalid("entry", "an object", value);
 }
 
+function protocol(value: unknown): EndpointProtocol {
+  const known = endpointProtocols.find((each) => each === value);
+  if (known !== undefined) return known;
+  throw invalid("protocol", `one of ${endpointProtocols.join(", ")}`, value);
+}
+
 function text(fields: Fields, name: string): string {
   const value = fields[name];
   if (typeof value === "string" && value.length > 0 && value.length <= 255) return value;
@@ -83,7 +135,7 @@ function text(fields: Fields, name: string): string {
 function number(
   fields: Fields,
   name: string,
-  { min, max, whole }: { min: number; max: number; whole: boolean },
+  { min, max, whole }: { readonly min: number; readonly max: number; readonly whole: boolean },
 ): number {
   const value = fields[name];
   const fits = typeof value === "number" && value >= min && value <= max;

@@ -182,6 +182,7 @@ export const errorCodes = {
 
   // discovery
   TENFOLD_DISCOVERY_MEMBER_INVALID: "Correct the field of the member entry that the message names.",
+  TENFOLD_DISCOVERY_ADDRESS_INVALID: "Correct the address as the message says.",
   TENFOLD_DISCOVERY_FORMAT_UNKNOWN: "Bring this program up to the version that wrote the entry.",
   TENFOLD_DISCOVERY_NO_ENDPOINT:
     "See that an instance of the service runs and is registered, then try again.",

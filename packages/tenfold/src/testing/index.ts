@@ -4,6 +4,12 @@ export {
   coordinatorConformance,
 } from "./coordinator-conformance.ts";
 export {
+  type DnsServer,
+  type DnsServerMode,
+  startDnsServer,
+  type ZoneRecord,
+} from "./dns-server.ts";
+export {
   createFaultProxy,
   type FaultProxy,
   type FaultProxyOptions,

@@ -1,0 +1,40 @@
+import { expect, it } from "vitest";
+
+import { isTenfoldError } from "../runtime/errors.ts";
+import type { Resolver } from "./endpoint.ts";
+import { staticResolver } from "./static-resolver.ts";
+
+async function listed(resolver: Resolver, service: string): Promise<string[]> {
+  for await (const list of resolver.watch(service)) return list.map(({ id }) => id);
+  return ["nothing"];
+}
+
+it("takes lists of objects and of text", async () => {
+  const resolver = staticResolver({
+    posts: "10.0.0.7:8080, [fd00::7]:8081,posts.internal:80",
+    guid: [{ address: "10.0.0.9", port: 1, id: "guid-1" }],
+  });
+  expect(await listed(resolver, "posts")).toEqual([
+    "10.0.0.7:8080",
+    "[fd00::7]:8081",
+    "posts.internal:80",
+  ]);
+  expect(await listed(resolver, "guid")).toEqual(["guid-1"]);
+  expect(await listed(resolver, "nobody")).toEqual([]);
+});
+
+it("takes one text for whatever is asked for", async () => {
+  expect(await listed(staticResolver("10.0.0.7:8080"), "any")).toEqual(["10.0.0.7:8080"]);
+});
+
+it.each(["", "posts", "a:0", "a:65536", "fd00::7:80", "a:80,,b:80", "a:80,a:80", "a b:80"])(
+  "refuses %j",
+  (list) => {
+    try {
+      staticResolver(list);
+      expect.unreachable();
+    } catch (error) {
+      expect(isTenfoldError(error, "TENFOLD_DISCOVERY_ADDRESS_INVALID")).toBe(true);
+    }
+  },
+);
