@@ -1,3 +1,5 @@
+import type { FencingToken } from "./fencing-token.ts";
+
 /**
  * A place in the coordinator's history. Opaque: compare with `<` and `===`, never compute with it.
  * etcd: the store's revision. Every successful change of anything makes it grow.
@@ -8,12 +10,17 @@ export interface Entry {
   readonly key: string;
   /** UTF-8 text, usually JSON. */
   readonly value: string;
-  /** When this key was last created: a key deleted and made again has a new one. */
+  /**
+   * When this key was last created: a key deleted and made again has a new one. Also the order of
+   * entries made by `createOrdered`.
+   */
   readonly createRevision: Revision;
   /** When it was last written. Compare-and-set on this one. */
   readonly revision: Revision;
   /** The session whose end removes the entry, if it is ephemeral. */
   readonly sessionId: string | undefined;
+  /** Of its creation, in the generation in which it was read. */
+  readonly token: FencingToken;
 }
 
 /**
@@ -29,7 +36,10 @@ export interface Session {
   readonly id: string;
   readonly state: SessionState;
   /**
-   * Until when (`clock.now()`) the session surely lives, counted from when the renewal was sent.
+   * Until when (`clock.now()`) the session surely lives: its time less 1 % for clocks that run
+   * apart, from when the last acknowledged renewal was *sent*, elapsed by whichever of monotonic
+   * and wall clock went further, so that neither a suspended machine nor a clock that steps back
+   * extends it.
    */
   readonly validUntil: number;
   /** Aborts when the session is lost or closed. */
@@ -46,7 +56,10 @@ export interface Session {
 /** What must hold for a transaction to apply. */
 export type Condition =
   | { readonly key: string; readonly is: "absent" | "present" }
-  | { readonly key: string; readonly revision: Revision };
+  /** Present, and last written at this revision. */
+  | { readonly key: string; readonly revision: Revision }
+  /** Present, and it hangs on this session. */
+  | { readonly key: string; readonly ownedBy: Session };
 
 export type Change =
   | { readonly put: string; readonly value: string; readonly session?: Session }
@@ -62,11 +75,12 @@ export interface Transaction {
 }
 
 /**
- * applied: at `revision`. refused: a condition did not hold; `reads` has what was asked for.
- * indeterminate: the answer was lost, so it may or may not have been applied; read to find out.
+ * applied: at `revision`; `token` is what the entries that it created have. refused: a condition
+ * did not hold; `reads` has what was asked for. indeterminate: the answer was lost, so it may or
+ * may not have been applied; read to find out.
  */
 export type TransactionResult =
-  | { readonly outcome: "applied"; readonly revision: Revision }
+  | { readonly outcome: "applied"; readonly revision: Revision; readonly token: FencingToken }
   | { readonly outcome: "refused"; readonly revision: Revision; readonly reads: readonly Entry[] }
   | { readonly outcome: "indeterminate"; readonly cause: unknown };
 
@@ -99,25 +113,89 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+export interface ReadOptions extends CallOptions {
+  /**
+   * linearizable (default): as of now, through the majority. stale: what one server has; it may be
+   * old, and two such reads may go back in time.
+   */
+  readonly reads?: CoordinatorReads;
+}
+
+export type CoordinatorReads = "linearizable" | "stale";
+
+export interface OrderedEntry {
+  /** A unique name of its own, the same for every try of the call. */
+  readonly prefix: string;
+  readonly value: string;
+  /** The entry vanishes with it. */
+  readonly session: Session;
+}
+
+export interface CreatedEntry {
+  readonly key: string;
+  readonly token: FencingToken;
+}
+
+/** What an engine gives beyond the port's word, and where its limits are. */
+export interface CoordinatorCapabilities {
+  /**
+   * What an acknowledged write survives: none: not even the process's end; oneFsync: a crash of the
+   * one server, on whose disk it is; quorum: the loss of any minority of the servers. Before the
+   * servers were heard it is the least that the engine gives.
+   */
+  readonly durability: "none" | "oneFsync" | "quorum";
+  /**
+   * How many revisions back a broken watch goes on without a snapshot; true: as far as the server
+   * has not compacted; false: never.
+   */
+  readonly historyWindow: number | boolean;
+  readonly keyBytesMax: number;
+  readonly valueBytesMax: number;
+  /** Sessions with a shorter time get this. */
+  readonly minTtlMs: number;
+  /** Changes of one transaction, and conditions, and keys read when it is refused: each. */
+  readonly operationsMax: number;
+  readonly reads: readonly CoordinatorReads[];
+  /** Tokens grow on after an older backup was put back, once its generation was raised. */
+  readonly tokensSurviveRestore: boolean;
+}
+
 /**
  * The port to a coordinator: small maps with revisions, sessions, transactions and watches.
  * Every engine passes `coordinatorConformance` of `tenfold/testing`.
  *
- * Calls throw `TENFOLD_COORDINATION_UNAVAILABLE` (retryable) when no server answers in time, and
- * `TENFOLD_COORDINATION_REFUSED` when the server refuses them (authentication, limits).
+ * Calls throw `TENFOLD_COORDINATION_UNAVAILABLE` (retryable) when no server answers in time,
+ * `TENFOLD_COORDINATION_REFUSED` when the server refuses them (authentication, limits),
+ * `TENFOLD_COORDINATION_KEY_INVALID` and `TENFOLD_COORDINATION_VALUE_INVALID` for what no server is
+ * asked to store, and `TENFOLD_COORDINATION_STORE_REPLACED` when the store is another or a younger
+ * one than the one last seen. In the last case nothing is written and watches stand still until its
+ * generation is raised (`raiseGeneration`), which ends every session.
  */
 export interface Coordinator {
-  /** @param options.ttlMs 1,000 … 3,600,000; a server may raise it, never lower it. */
+  readonly capabilities: CoordinatorCapabilities;
+  /**
+   * @param options.ttlMs 1,000 … 3,600,000; a server may raise it (`capabilities.minTtlMs`), never
+   *   lower it.
+   */
   openSession(options: { readonly ttlMs: number } & CallOptions): Promise<Session>;
-  /** The entry as of now (linearizable), or undefined. */
-  get(key: string, options?: CallOptions): Promise<Entry | undefined>;
+  /** The entry, or undefined. */
+  get(key: string, options?: ReadOptions): Promise<Entry | undefined>;
   /** All entries whose key starts with `prefix`, sorted by key, as of one revision. */
-  list(prefix: string, options?: CallOptions): Promise<Listing>;
+  list(prefix: string, options?: ReadOptions): Promise<Listing>;
+  /** A put under another session than the entry hangs on moves it to that session. */
   transact(transaction: Transaction, options?: CallOptions): Promise<TransactionResult>;
+  /**
+   * Adds an entry under `prefix` that ends with the session. Entries stand in the order in which
+   * the server made them (`createRevision`). A lost answer is found out: there is one entry or
+   * none. When the time is up before that, the entry is taken back in the background, as long as
+   * the session lives.
+   * @throws TENFOLD_COORDINATION_SESSION_LOST, TENFOLD_COORDINATION_UNAVAILABLE
+   */
+  createOrdered(entry: OrderedEntry, options?: CallOptions): Promise<CreatedEntry>;
   /**
    * The map under `prefix`, then every change of it, until the signal fires or the loop is left.
    * Reconnects by itself for ever. The last state of every key always arrives; intermediate states
-   * may be merged; nothing goes back in time.
+   * may be merged; nothing goes back in time, except into a higher generation.
    */
   watch(prefix: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<WatchBatch>;
   /** Closes sessions, watches and connections. Idempotent, never throws. */

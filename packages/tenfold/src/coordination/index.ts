@@ -4,10 +4,15 @@ export {
   type Change,
   type Condition,
   type Coordinator,
+  type CoordinatorCapabilities,
+  type CoordinatorReads,
+  type CreatedEntry,
   coordinatorDefaults,
   type Entry,
   type EntryChange,
   type Listing,
+  type OrderedEntry,
+  type ReadOptions,
   type Revision,
   type Session,
   type SessionState,
@@ -15,6 +20,8 @@ export {
   type TransactionResult,
   type WatchBatch,
 } from "./coordinator.ts";
+export { type FencingToken, fencingToken } from "./fencing-token.ts";
+export { generationKey, nextGeneration, raiseGeneration } from "./generation.ts";
 export { createKeptSession, type KeptSession, type KeptSessionOptions } from "./kept-session.ts";
 export { type FleetKeys, fleetKeys } from "./keys.ts";
 export { claimNumber, type NumberClaim, type NumberClaimOptions } from "./number-claim.ts";

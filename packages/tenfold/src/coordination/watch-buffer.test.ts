@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import type { Entry } from "./coordinator.ts";
+import { fencingToken } from "./fencing-token.ts";
 import { type RevisedChange, watchBuffer } from "./watch-buffer.ts";
 
 const entry = (key: string, revision: bigint, createRevision = revision): Entry => ({
@@ -10,6 +11,7 @@ const entry = (key: string, revision: bigint, createRevision = revision): Entry 
   createRevision,
   revision,
   sessionId: undefined,
+  token: fencingToken(0, createRevision),
 });
 const put = (key: string, revision: bigint): RevisedChange => ({
   kind: "put",

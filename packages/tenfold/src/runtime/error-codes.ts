@@ -22,6 +22,12 @@ export const errorCodes = {
     "Give endpoints such as http://127.0.0.1:2379 or etcd://host1:2379,host2:2379.",
   TENFOLD_COORDINATION_ANSWER_INVALID:
     "The server's answer is not etcd's v3 protocol: see what listens at that address.",
+  TENFOLD_COORDINATION_KEY_INVALID: "Give a key of text without NUL, up to the engine's length.",
+  TENFOLD_COORDINATION_VALUE_INVALID:
+    "Keep large or binary values elsewhere and put a reference into the coordinator.",
+  TENFOLD_COORDINATION_STORE_REPLACED:
+    "See which store the endpoints lead to. After a restore raise its generation, as the restore " +
+    "command does; every session then begins anew.",
 
   // coordinator-node
   TENFOLD_COORDINATOR_NODE_FOLDER_IN_USE: "Another process serves this data folder: stop it first.",

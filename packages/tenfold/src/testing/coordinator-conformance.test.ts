@@ -37,6 +37,48 @@ const broken: Record<string, { case: string; bend: (client: Coordinator) => Coor
       },
     }),
   },
+  "takes any session for the owner": {
+    case: "a condition on the owner holds for the owner's session alone",
+    bend: (client) => ({
+      ...client,
+      transact: ({ when = [], ...rest }) =>
+        client.transact({ ...rest, when: when.filter((one) => !("ownedBy" in one)) }),
+    }),
+  },
+  "repeats a token": {
+    case: "ordered entries stand in the order of their making, with growing tokens, and end",
+    bend: (client) => ({
+      ...client,
+      createOrdered: async (entry) => {
+        const made = await client.createOrdered(entry);
+        return { ...made, token: made.token.slice(0, -1) };
+      },
+    }),
+  },
+  "forgets the session of an ordered entry": {
+    case: "ordered entries stand in the order of their making, with growing tokens, and end",
+    bend: (client) => ({
+      ...client,
+      createOrdered: async ({ prefix, value }) => {
+        const key = `${prefix}${value}`;
+        const result = await client.transact({ change: [{ put: key, value }] });
+        return { key, token: result.outcome === "applied" ? result.token : "" };
+      },
+    }),
+  },
+  "stores any key": {
+    case: "keys and values that no server could give back unchanged are refused",
+    bend: (client) => ({
+      ...client,
+      transact: ({ change, ...rest }) =>
+        client.transact({
+          ...rest,
+          change: change.map((one) =>
+            "put" in one ? { ...one, put: one.put.replace("\0", "") } : one,
+          ),
+        }),
+    }),
+  },
   "loses a batch": {
     case: "a watch and a listing agree after any churn",
     bend: (client) => ({ ...client, watch: (prefix, options) => losing(client, prefix, options) }),

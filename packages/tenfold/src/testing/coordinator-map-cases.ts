@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { isTenfoldError } from "../runtime/errors.ts";
-import { applied, type CoordinatorCase, put, remove } from "./coordinator-steps.ts";
+import { applied, type CoordinatorCase, eventually, put, remove } from "./coordinator-steps.ts";
 
 /** Entries, listings, transactions. */
 export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
@@ -113,6 +113,47 @@ export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
       assert.deepEqual((await client.list(`${prefix}nothing/`)).entries, []);
       await put(client, `${prefix}empty`, "");
       assert.equal((await client.get(`${prefix}empty`))?.value, "");
+    },
+  },
+  "keys and values that no server could give back unchanged are refused": {
+    async run({ prefix, connect }) {
+      const client = await connect();
+      const { keyBytesMax, valueBytesMax, operationsMax } = client.capabilities;
+      const code = (key: string, value = "1") =>
+        client.transact({ change: [{ put: key, value }] }).then(
+          ({ outcome }) => outcome,
+          (error: unknown) => (isTenfoldError(error) ? error.code : error),
+        );
+      for (const key of ["", `${prefix}a\0b`, `${prefix}\ud800`, "k".repeat(keyBytesMax + 1)]) {
+        assert.equal(await code(key), "TENFOLD_COORDINATION_KEY_INVALID");
+      }
+      const largest = "v".repeat(valueBytesMax);
+      for (const value of [`${largest}v`, "\udc00"]) {
+        assert.equal(await code(`${prefix}a`, value), "TENFOLD_COORDINATION_VALUE_INVALID");
+      }
+      assert.equal(await code(`${prefix}a`, largest), "applied");
+      const odd = `${prefix} \u{1f600}\n"`;
+      assert.equal(await code(odd, "\ufeff\0"), "applied");
+      assert.equal((await client.get(odd))?.value, "\ufeff\0");
+      const many = (count: number) =>
+        client.transact({
+          change: Array.from({ length: count }, (_, i) => ({ put: `${prefix}${i}`, value: "" })),
+        });
+      applied(await many(operationsMax));
+      await assert.rejects(many(operationsMax + 1), { code: "TENFOLD_COORDINATION_REFUSED" });
+    },
+  },
+  "a stale read gives what was written, sooner or later": {
+    async run({ prefix, connect }) {
+      const [writer, reader] = [await connect(), await connect()];
+      if (!reader.capabilities.reads.includes("stale")) return;
+      await put(writer, `${prefix}a`, "1");
+      await eventually("the stale read catches up", async () => {
+        const entry = await reader.get(`${prefix}a`, { reads: "stale" });
+        return entry?.value === "1";
+      });
+      const { entries } = await reader.list(prefix, { reads: "stale" });
+      assert.deepEqual(entries, (await reader.list(prefix)).entries);
     },
   },
   "a closed client answers no more, and closing twice is harmless": {

@@ -40,6 +40,63 @@ export const sessionCases: Readonly<Record<string, CoordinatorCase>> = {
       assert.ok(isTenfoldError(late, "TENFOLD_COORDINATION_SESSION_LOST"), String(late));
     },
   },
+  "ordered entries stand in the order of their making, with growing tokens, and end": {
+    async run({ prefix, connect }) {
+      const [client, other] = [await connect(), await connect()];
+      const session = await client.openSession({ ttlMs: 10_000 });
+      const theirs = await other.openSession({ ttlMs: 10_000 });
+      const made = [];
+      for (let i = 0; i < 6; i++) {
+        const from = i % 2 === 0 ? client : other;
+        const entry = { prefix, value: `${i}`, session: i % 2 === 0 ? session : theirs };
+        made.push(await from.createOrdered(entry));
+      }
+      const tokens = made.map(({ token }) => token);
+      assert.deepEqual(tokens, [...new Set(tokens)].sort(), "every token is greater than before");
+      const listed = async () =>
+        (await other.list(prefix)).entries.toSorted((a, b) =>
+          a.createRevision < b.createRevision ? -1 : 1,
+        );
+      const entries = await listed();
+      assert.deepEqual(
+        entries.map(({ key, token }) => ({ key, token })),
+        made,
+      );
+      assert.deepEqual(
+        entries.map(({ value }) => value),
+        ["0", "1", "2", "3", "4", "5"],
+      );
+      await session.close();
+      assert.deepEqual(
+        (await listed()).map(({ value }) => value),
+        ["1", "3", "5"],
+      );
+    },
+  },
+  "a condition on the owner holds for the owner's session alone": {
+    async run({ prefix, connect }) {
+      const client = await connect();
+      const [mine, other] = [
+        await client.openSession({ ttlMs: 10_000 }),
+        await client.openSession({ ttlMs: 10_000 }),
+      ];
+      const { key, token } = await client.createOrdered({ prefix, value: "1", session: mine });
+      const put = (owner: Session, of = key) =>
+        client.transact({
+          when: [{ key: of, ownedBy: owner }],
+          change: [{ put: `${prefix}effect`, value: owner.id }],
+        });
+      assert.equal((await put(other)).outcome, "refused");
+      assert.equal((await put(mine, `${prefix}none`)).outcome, "refused");
+      const done = await put(mine);
+      assert.equal(done.outcome, "applied");
+      assert.ok(done.outcome === "applied" && done.token > token, "a later write, a greater token");
+      // A key that hangs on no session is nobody's.
+      assert.equal((await put(mine, `${prefix}effect`)).outcome, "refused");
+      await mine.close();
+      assert.equal((await put(mine)).outcome, "refused");
+    },
+  },
   "closing the client closes its sessions": {
     async run({ prefix, connect }) {
       const [client, other] = [await connect(), await connect()];

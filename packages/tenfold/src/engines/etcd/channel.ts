@@ -1,20 +1,17 @@
 import { backOff } from "../../coordination/back-off.ts";
-import { errorText, TenfoldError } from "../../runtime/errors.ts";
+import { TenfoldError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { accessWith, type Credentials } from "./access.ts";
+import type { Connection } from "./connection.ts";
 import type { EtcdEndpoint } from "./endpoints.ts";
-import { grpcStatus } from "./grpc-frame.ts";
-import { authenticateRequest, authenticateResponse, methods } from "./messages.ts";
-import { createPeers, type Peers } from "./peers.ts";
-import { type Decoded, decode, type Encodable, encode, type Fields } from "./protobuf.ts";
+import { methods } from "./messages.ts";
+import { createPeers } from "./peers.ts";
+import { type Decoded, type Encodable, encode, type Fields } from "./protobuf.ts";
 import type { RpcCall, RpcReceiver } from "./rpc-call.ts";
-import { isUnavailable, RpcError } from "./rpc-error.ts";
-import { unaryCall, withDeadline } from "./unary-call.ts";
-
-export interface Credentials {
-  readonly token?: string | undefined;
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-}
+import { isUnavailable, type RpcError } from "./rpc-error.ts";
+import type { StoreCheck } from "./store-check.ts";
+import { readAnswer, storeGate } from "./store-gate.ts";
+import { unaryCall, type WaitOptions, withDeadline } from "./unary-call.ts";
 
 export interface UnaryMethod<Request extends Fields, Response extends Fields> {
   readonly path: string;
@@ -22,11 +19,11 @@ export interface UnaryMethod<Request extends Fields, Response extends Fields> {
   readonly response: Response;
 }
 
-export interface UnaryOptions {
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
+export interface UnaryOptions extends WaitOptions {
   /** May the call be made again when it is not known whether it was carried out? */
   readonly idempotent: boolean;
+  /** Served also by a server that cannot say which store it has: one without its majority. */
+  readonly anyStore?: boolean;
 }
 
 /** Calls to whichever of the servers answers. */
@@ -37,7 +34,13 @@ export interface Channel {
     request: Encodable<Request>,
     options: UnaryOptions,
   ): Promise<Decoded<Response>>;
-  /** @throws RpcError when no server is there */
+  /**
+   * Resolves when a server is there and its store is the accepted one; after `afresh`, once it was
+   * asked again.
+   * @throws RpcError, TENFOLD_COORDINATION_STORE_REPLACED, or the signal's reason
+   */
+  identified(options: WaitOptions & { readonly afresh?: boolean }): Promise<void>;
+  /** @throws RpcError when no server is there, TENFOLD_COORDINATION_STORE_REPLACED */
   stream(path: string, receiver: RpcReceiver, signal: AbortSignal): Promise<RpcCall>;
   /** A call was not answered in time: finds out whether its connection still lives. */
   probe(): void;
@@ -53,43 +56,78 @@ const streamTimeoutMs = 3_000;
 export function createChannel(
   endpoints: readonly EtcdEndpoint[],
   credentials: Credentials,
+  store: StoreCheck,
   runtime: Runtime,
 ): Channel {
   const { clock, random } = runtime;
   const closing = new AbortController();
   const peers = createPeers(endpoints, runtime);
-  const access = accessWith(credentials, (request, timeoutMs) =>
-    attempt(clock, peers, { path: methods.authenticate, metadata: {}, request, timeoutMs }),
-  );
+  const access = accessWith(credentials, async (request, timeoutMs) => {
+    const peer = await connected({ timeoutMs });
+    return exchange(
+      clock,
+      peer,
+      { path: methods.authenticate, metadata: {}, request },
+      { timeoutMs },
+    );
+  });
+  const gate = storeGate(store, access, runtime, closing.signal);
+
+  const connected = ({ timeoutMs, signal }: WaitOptions): Promise<Connection> =>
+    withDeadline(clock, peers.connected(), { timeoutMs, signal, wasSent: false });
+  /** A connection on which the accepted store is, and how much time is left. */
+  const admitted = async (options: WaitOptions): Promise<[Connection, WaitOptions]> => {
+    const deadline = clock.now() + options.timeoutMs;
+    const peer = await connected(options);
+    await gate.pass(peer, { ...options, timeoutMs: deadline - clock.now() });
+    return [peer, { ...options, timeoutMs: deadline - clock.now() }];
+  };
+  /** Runs it again until it succeeds, fails for good, or the time is up. */
+  const persist = async <Result>(
+    { timeoutMs, signal }: WaitOptions,
+    isSafe: (error: RpcError) => boolean,
+    run: (options: WaitOptions) => Promise<Result>,
+  ): Promise<Result> => {
+    const deadline = clock.now() + timeoutMs;
+    // With several servers, one that is silent may cost only its share of the time.
+    const shareMs = timeoutMs / Math.min(endpoints.length, 2);
+    const wait = backOff(random);
+    for (;;) {
+      closing.signal.throwIfAborted();
+      try {
+        return await run({ timeoutMs: Math.min(deadline - clock.now(), shareMs), signal });
+      } catch (error) {
+        const waitMs = wait.next();
+        const hasTime = clock.now() + waitMs < deadline;
+        const mayRepeat = isUnavailable(error) && isSafe(error);
+        if (!hasTime || !(mayRepeat || access.renewsAfter(error))) throw error;
+        await clock.sleep(waitMs, { signal });
+      }
+    }
+  };
 
   return {
-    async unary(method, request, { timeoutMs, signal, idempotent }) {
-      const bytes = encode(method.request, request);
-      const deadline = clock.now() + timeoutMs;
-      // With several servers, one that is silent may cost only its share of the time.
-      const shareMs = timeoutMs / Math.min(endpoints.length, 2);
-      const wait = backOff(random);
-      for (;;) {
-        closing.signal.throwIfAborted();
-        const leftMs = Math.min(deadline - clock.now(), shareMs);
-        try {
-          const metadata = await access.metadata(leftMs);
-          const { path } = method;
-          const call = { path, metadata, request: bytes, timeoutMs: leftMs, signal };
-          return read(method.response, await attempt(clock, peers, call));
-        } catch (error) {
-          const isSafe = isUnavailable(error) && (idempotent || !error.mayHaveApplied);
-          const waitMs = wait.next();
-          const hasTime = clock.now() + waitMs < deadline;
-          if (!hasTime || !(isSafe || access.renewsAfter(error))) throw error;
-          await clock.sleep(waitMs, { signal });
-        }
-      }
+    unary({ path, request: fields, response }, request, options) {
+      const bytes = encode(fields, request);
+      const isSafe = (error: RpcError): boolean => options.idempotent || !error.mayHaveApplied;
+      return persist(options, isSafe, async (wait) => {
+        const metadata = await access.metadata(wait.timeoutMs);
+        const [peer, left] = options.anyStore
+          ? [await connected(wait), wait]
+          : await admitted(wait);
+        return readAnswer(
+          response,
+          await exchange(clock, peer, { path, metadata, request: bytes }, left),
+        );
+      });
+    },
+    async identified({ afresh = false, ...options }) {
+      if (afresh) gate.forget();
+      await persist(options, () => true, admitted);
     },
     async stream(path, receiver, signal) {
       const metadata = { ...(await access.metadata(streamTimeoutMs)), ...requireLeader };
-      const options = { timeoutMs: streamTimeoutMs, signal, wasSent: false };
-      const peer = await withDeadline(clock, peers.connected(), options);
+      const [peer] = await admitted({ timeoutMs: streamTimeoutMs, signal });
       return peer.call(path, metadata, {
         message: receiver.message,
         end(error) {
@@ -109,70 +147,25 @@ export function createChannel(
   };
 }
 
-function read<Response extends Fields>(fields: Response, answer: Uint8Array): Decoded<Response> {
-  try {
-    return decode(fields, answer);
-  } catch (error) {
-    throw new RpcError(grpcStatus.internal, `unreadable answer: ${errorText(error)}`, true);
-  }
-}
-
-interface Attempt {
+interface Message {
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly request: Uint8Array;
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
-async function attempt(clock: Runtime["clock"], peers: Peers, call: Attempt): Promise<Uint8Array> {
-  const { timeoutMs, signal } = call;
-  const deadline = clock.now() + timeoutMs;
-  const connecting = { timeoutMs, signal, wasSent: false };
-  const peer = await withDeadline(clock, peers.connected(), connecting);
-  const { result, cancel } = unaryCall(peer, call.path, call.metadata, call.request);
+/** One call on one connection. */
+async function exchange(
+  clock: Runtime["clock"],
+  peer: Connection,
+  { path, metadata, request }: Message,
+  { timeoutMs, signal }: WaitOptions,
+): Promise<Uint8Array> {
+  const { result, cancel } = unaryCall(peer, path, metadata, request);
   try {
-    const leftMs = deadline - clock.now();
-    return await withDeadline(clock, result, { timeoutMs: leftMs, signal, wasSent: true });
+    return await withDeadline(clock, result, { timeoutMs, signal, wasSent: true });
   } catch (error) {
     cancel();
     if (isUnavailable(error)) peer.probe();
     throw error;
   }
-}
-
-interface Access {
-  metadata(timeoutMs: number): Promise<Readonly<Record<string, string>>>;
-  /** True when the error says that the token has expired and another can be asked for. */
-  renewsAfter(error: unknown): boolean;
-}
-
-/** A token as given, or one that the server hands out for user and password. */
-function accessWith(
-  credentials: Credentials,
-  authenticate: (request: Uint8Array, timeoutMs: number) => Promise<Uint8Array>,
-): Access {
-  const { user: name, password } = credentials;
-  let token = credentials.token;
-  let renewed = false;
-  return {
-    async metadata(timeoutMs) {
-      if (token === undefined && name !== undefined) {
-        const answer = await authenticate(
-          encode(authenticateRequest, { name, password }),
-          timeoutMs,
-        );
-        token = decode(authenticateResponse, answer).token;
-        renewed = true;
-      } else renewed = false;
-      return token === undefined ? {} : { token };
-    },
-    renewsAfter(error) {
-      const isStale = error instanceof RpcError && error.status === grpcStatus.unauthenticated;
-      if (!isStale || name === undefined) return false;
-      token = undefined;
-      // A token refused on its first use will not be better the next time.
-      return !renewed;
-    },
-  };
 }

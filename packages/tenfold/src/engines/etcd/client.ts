@@ -1,36 +1,29 @@
 import {
-  type CallOptions,
-  type Change,
-  type Condition,
   type Coordinator,
+  type CoordinatorCapabilities,
   coordinatorDefaults,
   type Listing,
+  type ReadOptions,
   type Session,
-  type Transaction,
   type TransactionResult,
 } from "../../coordination/coordinator.ts";
+import { checkKey, checkPrefix, checkTransaction } from "../../coordination/coordinator-input.ts";
+import { createOrdered } from "../../coordination/create-ordered.ts";
+import { steadyTime } from "../../coordination/steady-time.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
 import { numberOption, refuseUnknownKeys } from "../../runtime/options.ts";
 import { type Runtime, runtimeWith } from "../../runtime/runtime.ts";
-import { createChannel, type UnaryMethod } from "./channel.ts";
+import { createChannel } from "./channel.ts";
 import { parseEtcdEndpoints } from "./endpoints.ts";
 import { entryOf, keyBytes, prefixRange } from "./entries.ts";
 import { grpcStatus } from "./grpc-frame.ts";
 import { leaseSession } from "./lease-session.ts";
-import {
-  compareResult,
-  compareTarget,
-  leaseGrantRequest,
-  leaseGrantResponse,
-  methods,
-  rangeRequest,
-  rangeResponse,
-  txnRequest,
-  txnResponse,
-} from "./messages.ts";
+import { leaseGrantRequest, leaseGrantResponse, methods } from "./messages.ts";
 import { watchPrefix } from "./prefix-watch.ts";
-import type { Decoded, Encodable, Fields } from "./protobuf.ts";
+import { reader } from "./reads.ts";
 import { portError, RpcError } from "./rpc-error.ts";
+import { storeCheck } from "./store-check.ts";
+import { transactor } from "./transactions.ts";
 
 export interface EtcdOptions {
   /** `http://127.0.0.1:2379`, several of them, or `etcd://host1:2379,host2:2379`. */
@@ -43,13 +36,23 @@ export interface EtcdOptions {
   readonly runtime?: Partial<Runtime>;
 }
 
-const range = { path: methods.range, request: rangeRequest, response: rangeResponse };
-const txn = { path: methods.txn, request: txnRequest, response: txnResponse };
 const grant = {
   path: methods.leaseGrant,
   request: leaseGrantRequest,
   response: leaseGrantResponse,
 };
+
+const capabilities: CoordinatorCapabilities = Object.freeze({
+  durability: "oneFsync",
+  historyWindow: true,
+  keyBytesMax: 4_096,
+  valueBytesMax: 1_048_576,
+  minTtlMs: 2_000,
+  // etcd's 128 less the condition and the read that every transaction carries of the generation.
+  operationsMax: 127,
+  reads: ["linearizable", "stale"],
+  tokensSurviveRestore: true,
+} as const);
 
 /**
  * A client of etcd 3.4 and newer, or of the embedded node. Returns at once and connects when it is
@@ -63,45 +66,31 @@ export function connectEtcd(options: EtcdOptions): Coordinator {
   const runtime = runtimeWith(options.runtime);
   const { token, user, password } = options;
   const endpoints = parseEtcdEndpoints(options.endpoints);
-  const channel = createChannel(endpoints, { token, user, password }, runtime);
+  const store = storeCheck();
+  const channel = createChannel(endpoints, { token, user, password }, store, runtime);
   const sessions = new Set<Session>();
+  const read = reader(channel, store);
+  const transact = transactor(channel, store, runtime);
 
-  const call = <Request extends Fields, Response extends Fields>(
-    method: UnaryMethod<Request, Response>,
-    request: Encodable<Request>,
-    { signal, timeoutMs = coordinatorDefaults.callTimeoutMs }: CallOptions = {},
-    idempotent = true,
-  ): Promise<Decoded<Response>> =>
-    channel.unary(method, request, { signal, timeoutMs, idempotent });
-
-  const list = async (prefix: string, options?: CallOptions): Promise<Listing> => {
-    const { kvs, header } = await call(range, prefixRange(prefix), options).catch(rethrow);
-    // By code unit, as every engine sorts; etcd's order is by UTF-8 byte.
-    const entries = kvs.map(entryOf).sort((a, b) => (a.key < b.key ? -1 : 1));
-    return { entries, revision: header?.revision ?? 0n };
+  const get: Coordinator["get"] = async (key, options) => {
+    checkKey(key, capabilities);
+    const { kvs, generation } = await read({ key: keyBytes(key) }, options).catch(rethrow);
+    return kvs[0] === undefined ? undefined : entryOf(kvs[0], generation);
   };
-
-  return {
-    async openSession({ ttlMs, ...options }) {
-      numberOption("ttlMs", ttlMs, { min: 1_000, max: 3_600_000 });
-      const grantedAt = runtime.clock.now();
-      const request = { ttl: BigInt(Math.ceil(ttlMs / 1_000)) };
-      // A grant whose answer is lost leaves a lease that nobody renews: it may well be repeated.
-      const { id, ttl } = await call(grant, request, options).catch(rethrow);
-      const lease = { id, ttlMs: Number(ttl) * 1_000, grantedAt };
-      const session = leaseSession(channel, runtime, lease);
-      sessions.add(session);
-      session.signal.addEventListener("abort", () => sessions.delete(session), { once: true });
-      return session;
-    },
-    async get(key, options) {
-      const { kvs } = await call(range, { key: keyBytes(key) }, options).catch(rethrow);
-      return kvs[0] === undefined ? undefined : entryOf(kvs[0]);
-    },
-    list,
-    async transact(transaction, options) {
+  const list = async (prefix: string, options?: ReadOptions): Promise<Listing> => {
+    checkPrefix(prefix, capabilities);
+    const answer = await read(prefixRange(prefix), options).catch(rethrow);
+    const entries = answer.kvs.map((kv) => entryOf(kv, answer.generation));
+    // By code unit, as every engine sorts; etcd's order is by UTF-8 byte.
+    entries.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { entries, revision: answer.header?.revision ?? 0n };
+  };
+  const calls: Pick<Coordinator, "get" | "transact"> = {
+    get,
+    async transact(transaction, options): Promise<TransactionResult> {
+      checkTransaction(transaction, capabilities);
       try {
-        return resultOf(await call(txn, requestOf(transaction), options, false));
+        return await transact(transaction, options);
       } catch (error) {
         const isUnsure = error instanceof RpcError && error.mayHaveApplied;
         if (isUnsure) return { outcome: "indeterminate", cause: portError(error) };
@@ -109,53 +98,41 @@ export function connectEtcd(options: EtcdOptions): Coordinator {
         throw portError(error);
       }
     },
+  };
+
+  return {
+    capabilities,
+    ...calls,
+    list,
+    createOrdered: (entry, options) => createOrdered(calls, entry, runtime, options),
+    async openSession({ ttlMs, signal, timeoutMs = coordinatorDefaults.callTimeoutMs }) {
+      numberOption("ttlMs", ttlMs, { min: 1_000, max: 3_600_000 });
+      const call = { signal, timeoutMs, idempotent: true };
+      await channel.identified(call).catch(rethrow);
+      const { era } = store.mark();
+      const time = steadyTime(runtime.clock);
+      const grantedAt = time.now();
+      const request = { ttl: BigInt(Math.ceil(ttlMs / 1_000)) };
+      // A grant whose answer is lost leaves a lease that nobody renews: it may well be repeated.
+      const { id, ttl } = await channel.unary(grant, request, call).catch(rethrow);
+      const lease = { id, ttlMs: Number(ttl) * 1_000, grantedAt, time, era };
+      const session = leaseSession(channel, runtime, lease);
+      sessions.add(session);
+      session.signal.addEventListener("abort", () => sessions.delete(session), { once: true });
+      return session;
+    },
     watch(prefix, { signal } = {}) {
+      checkPrefix(prefix, capabilities);
       const until = signal ? AbortSignal.any([signal, channel.closing]) : channel.closing;
       const relist = (of: string, during: AbortSignal): Promise<Listing> =>
         list(of, { signal: during });
-      return watchPrefix({ channel, runtime, list: relist }, prefix, until);
+      return watchPrefix({ channel, store, runtime, list: relist }, prefix, until);
     },
     async close() {
       await Promise.all([...sessions].map((session) => session.close()));
       channel.close();
     },
   };
-}
-
-function requestOf({
-  when = [],
-  change,
-  otherwiseRead = [],
-}: Transaction): Encodable<typeof txnRequest> {
-  return {
-    compare: when.map(compareOf),
-    success: change.map(operationOf),
-    failure: otherwiseRead.map((key) => ({ range: { key: keyBytes(key) } })),
-  };
-}
-
-function compareOf(condition: Condition) {
-  const key = keyBytes(condition.key);
-  if ("revision" in condition) {
-    const { equal: result } = compareResult;
-    return { key, result, target: compareTarget.mod, modRevision: condition.revision };
-  }
-  // A key that is absent has create revision 0.
-  const result = condition.is === "absent" ? compareResult.equal : compareResult.greater;
-  return { key, result, target: compareTarget.create, createRevision: 0n };
-}
-
-function operationOf(change: Change) {
-  if ("delete" in change) return { deleteRange: { key: keyBytes(change.delete) } };
-  const lease = change.session === undefined ? 0n : BigInt(change.session.id);
-  return { put: { key: keyBytes(change.put), value: keyBytes(change.value), lease } };
-}
-
-function resultOf(response: Decoded<typeof txnResponse>): TransactionResult {
-  const revision = response.header?.revision ?? 0n;
-  if (response.succeeded) return { outcome: "applied", revision };
-  const reads = response.responses.flatMap((one) => (one.range?.kvs ?? []).map(entryOf));
-  return { outcome: "refused", revision, reads };
 }
 
 function isLeaseNotFound(error: unknown): boolean {

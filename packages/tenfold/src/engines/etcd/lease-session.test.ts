@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Session } from "../../coordination/coordinator.ts";
+import { steadyTime } from "../../coordination/steady-time.ts";
 import { seededRandom } from "../../runtime/random.ts";
 import { systemRuntime } from "../../runtime/runtime.ts";
 import { type VirtualClock, virtualClock } from "../../simulation/virtual-clock.ts";
@@ -21,7 +22,14 @@ interface Server {
   breakStream(): void;
 }
 
-function setUp(): { clock: VirtualClock; server: Server; session: Session } {
+interface Stand {
+  readonly clock: VirtualClock;
+  readonly server: Server;
+  readonly era: AbortController;
+  readonly session: Session;
+}
+
+function setUp(): Stand {
   const clock = virtualClock();
   let receiver: RpcReceiver | undefined;
   const server: Server = {
@@ -47,8 +55,10 @@ function setUp(): { clock: VirtualClock; server: Server; session: Session } {
     probe: () => void server.probes++,
   } as unknown as Channel;
   const runtime = { ...systemRuntime, clock, random: seededRandom("lease") };
-  const lease = { id: 7n, ttlMs, grantedAt: clock.now() };
-  return { clock, server, session: leaseSession(channel, runtime, lease) };
+  const time = steadyTime(clock);
+  const era = new AbortController();
+  const lease = { id: 7n, ttlMs, time, grantedAt: time.now(), era: era.signal };
+  return { clock, server, era, session: leaseSession(channel, runtime, lease) };
 }
 
 test("it is valid from when the acknowledged renewal was sent, not from its answer", async () => {
@@ -99,6 +109,29 @@ test("a blocked event loop cannot make it believe: the comparison needs no timer
   expect(session.signal.aborted).toBe(false);
   expect(() => session.assertValid()).toThrow();
   expect(session.state).toBe("lost");
+});
+
+test("a suspended machine cannot make it believe: the wall clock went on", () => {
+  const { clock, session } = setUp();
+  const wallNow = clock.wallNow();
+  clock.wallNow = () => wallNow + ttlMs;
+  expect(() => session.assertValid()).toThrow();
+});
+
+test("a wall clock that is set back does not make it live longer", async () => {
+  const { clock, server, session } = setUp();
+  server.answerMs = Number.POSITIVE_INFINITY;
+  const wallNow = clock.wallNow.bind(clock);
+  clock.wallNow = () => wallNow() - 60_000;
+  await clock.advance(ttlMs * 0.99 + 1);
+  expect(session.state).toBe("lost");
+});
+
+test("it ends with the store that granted it", () => {
+  const { era, session } = setUp();
+  era.abort();
+  expect(session.state).toBe("lost");
+  expect(session.signal.aborted).toBe(true);
 });
 
 test("a server that no longer knows the lease ends it at once", async () => {

@@ -1,5 +1,6 @@
 import { backOff } from "../../coordination/back-off.ts";
 import type { Session, SessionState } from "../../coordination/coordinator.ts";
+import type { SteadyTime } from "../../coordination/steady-time.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Channel } from "./channel.ts";
@@ -29,50 +30,58 @@ const revoke = {
   response: leaseRevokeResponse,
 };
 
+export interface Lease {
+  readonly id: bigint;
+  /** As the server granted it. */
+  readonly ttlMs: number;
+  readonly time: SteadyTime;
+  /** `time.now()` from before the grant was sent. */
+  readonly grantedAt: number;
+  /** Fires when the store that granted it was replaced. */
+  readonly era: AbortSignal;
+}
+
 /**
  * A lease as a session. It is valid from when the last acknowledged renewal was *sent*: the server
  * counts from when it came in, which is later, so the holder never believes longer than the server.
- *
- * @param grantedAt `clock.now()` from before the grant was sent
  */
-export function leaseSession(
-  channel: Channel,
-  runtime: Runtime,
-  lease: { readonly id: bigint; readonly ttlMs: number; readonly grantedAt: number },
-): Session {
+export function leaseSession(channel: Channel, runtime: Runtime, lease: Lease): Session {
   const { clock } = runtime;
-  const { ttlMs } = lease;
+  const { ttlMs, time, era } = lease;
   const id = lease.id.toString();
   const end = new AbortController();
   let renewedAt = lease.grantedAt;
   let over: "lost" | "closed" | undefined;
 
-  const validUntil = (): number => renewedAt + ttlMs * surelyLivesShare;
+  const leftMs = (): number => renewedAt + ttlMs * surelyLivesShare - time.now();
   const finish = (how: "lost" | "closed"): void => {
     if (over !== undefined) return;
     over = how;
     expiry.cancel();
+    era.removeEventListener("abort", lose);
     end.abort(sessionLost(id, how));
   };
+  const lose = (): void => finish("lost");
   const watchExpiry = (): void => {
-    if (clock.now() >= validUntil()) finish("lost");
+    if (leftMs() <= 0) lose();
     else expiry = setExpiry();
   };
-  const setExpiry = () =>
-    clock.setTimer(validUntil() - clock.now(), watchExpiry, { keepAlive: false });
+  const setExpiry = () => clock.setTimer(Math.max(0, leftMs()), watchExpiry, { keepAlive: false });
   let expiry = setExpiry();
   const state = (): SessionState => {
     // The timer may be late; the comparison is not.
-    if (over === undefined && clock.now() >= validUntil()) finish("lost");
+    if (over === undefined && leftMs() <= 0) lose();
     if (over !== undefined) return over;
-    return clock.now() - renewedAt > ttlMs * suspendAfterShare ? "suspended" : "active";
+    return time.now() - renewedAt > ttlMs * suspendAfterShare ? "suspended" : "active";
   };
+  if (era.aborted) lose();
+  else era.addEventListener("abort", lose, { once: true });
   void keepAlive(channel, runtime, lease, {
     signal: end.signal,
     renewed: (sentAt) => {
       renewedAt = Math.max(renewedAt, sentAt);
     },
-    gone: () => finish("lost"),
+    gone: lose,
   });
   let closed: Promise<void> | undefined;
 
@@ -82,7 +91,7 @@ export function leaseSession(
       return state();
     },
     get validUntil() {
-      return validUntil();
+      return clock.now() + leftMs();
     },
     signal: end.signal,
     assertValid() {
@@ -113,7 +122,7 @@ interface KeepAliveEvents {
 async function keepAlive(
   channel: Channel,
   runtime: Runtime,
-  lease: { readonly id: bigint; readonly ttlMs: number },
+  lease: Lease,
   events: KeepAliveEvents,
 ): Promise<void> {
   const { clock, random, log } = runtime;
@@ -144,7 +153,7 @@ async function keepAlive(
         // The answer before is overdue: is anyone there?
         if (sent.length > 0) channel.probe();
         if (sent.length < unansweredMax) {
-          sent.push(clock.now());
+          sent.push(lease.time.now());
           call.send(request);
         }
         await clock.sleep(everyMs, { signal: until });

@@ -24,6 +24,8 @@ export const responseHeader = {
   raftTerm: uint64(4),
 } as const;
 
+export type ResponseHeader = Decoded<typeof responseHeader>;
+
 export const keyValue = {
   key: bytes(1),
   createRevision: int64(2),
@@ -60,6 +62,8 @@ export const rangeResponse = {
   more: bool(3),
   count: int64(4),
 } as const;
+
+export type RangeResponse = Decoded<typeof rangeResponse>;
 
 export const putRequest = {
   key: bytes(1),

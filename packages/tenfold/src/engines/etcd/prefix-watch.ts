@@ -20,9 +20,11 @@ import {
 } from "./messages.ts";
 import { decode, encode } from "./protobuf.ts";
 import { isUnavailable } from "./rpc-error.ts";
+import type { StoreCheck, StoreMark } from "./store-check.ts";
 
 export interface PrefixWatchParts {
   readonly channel: Channel;
+  readonly store: StoreCheck;
   readonly runtime: Runtime;
   readonly list: (prefix: string, signal: AbortSignal) => Promise<Listing>;
 }
@@ -66,21 +68,23 @@ async function feed(
 ): Promise<void> {
   const { clock, random, log } = parts.runtime;
   const wait = backOff(random);
-  let hasGap = true;
+  /** What the buffer holds is of this store; undefined after a gap. */
+  let mark: StoreMark | undefined;
   while (!signal.aborted) {
     try {
-      if (hasGap) {
-        buffer.snapshot(await parts.list(prefix, signal));
+      if (mark === undefined || mark.era.aborted) {
+        const listing = await parts.list(prefix, signal);
+        mark = parts.store.mark();
+        buffer.snapshot(listing);
         changed();
-        hasGap = false;
       }
-      await follow(parts.channel, prefix, buffer, signal, () => {
+      await follow(parts, { prefix, buffer, mark }, signal, () => {
         wait.reset();
         changed();
       });
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof GapError) hasGap = true;
+      if (error instanceof GapError) mark = undefined;
       const isOutage = error instanceof GapError || isUnavailable(error);
       const level = isOutage || isTenfoldError(error, unavailable) ? "debug" : "warn";
       log[level]("a watch was interrupted", { prefix, error: errorText(error) });
@@ -94,11 +98,16 @@ const unavailable = "TENFOLD_COORDINATION_UNAVAILABLE";
 /** The server cannot continue from where the buffer stands. */
 class GapError extends Error {}
 
+interface Followed {
+  readonly prefix: string;
+  readonly buffer: WatchBuffer;
+  readonly mark: StoreMark;
+}
+
 /** One stream, from where the buffer stands until it breaks. */
 function follow(
-  channel: Channel,
-  prefix: string,
-  buffer: WatchBuffer,
+  { channel, store }: PrefixWatchParts,
+  { prefix, buffer, mark }: Followed,
   signal: AbortSignal,
   heard: () => void,
 ): Promise<void> {
@@ -106,16 +115,13 @@ function follow(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const receiver = {
     message(bytes: Uint8Array) {
-      const { header, created, canceled, compactRevision, cancelReason, events } = decode(
-        watchResponse,
-        bytes,
-      );
+      const { canceled, compactRevision, cancelReason, events } = decode(watchResponse, bytes);
       if (compactRevision > 0n) return reject(new GapError("the history was compacted"));
       if (canceled) return reject(new Error(`the server ended the watch: ${cancelReason}`));
-      // A store that is younger than what was read from it was put back from a backup.
-      const isYounger = created && (header?.revision ?? 0n) < from - 1n;
-      if (isYounger) return reject(new GapError("the store went back in time"));
-      if (events.length > 0) buffer.delta(events.map(changeOf));
+      if (events.length > 0) {
+        buffer.delta(events.map((one) => changeOf(one, mark.generation)));
+        store.hear(buffer.revision ?? 0n, mark);
+      }
       heard();
     },
     end: (error?: Error) => reject(error ?? new Error("the server ended the stream")),
@@ -126,23 +132,27 @@ function follow(
       call.cancel();
       resolve();
     };
+    const replaced = (): void => reject(new GapError("the store was replaced"));
     signal.addEventListener("abort", stop, { once: true });
+    mark.era.addEventListener("abort", replaced, { once: true });
     promise
       .finally(() => {
         signal.removeEventListener("abort", stop);
+        mark.era.removeEventListener("abort", replaced);
         call.cancel();
       })
       .catch(() => {});
     if (signal.aborted) stop();
+    if (mark.era.aborted) replaced();
     call.send(encode(watchRequest, { create: { ...prefixRange(prefix), startRevision: from } }));
   };
   start().catch(reject);
   return promise;
 }
 
-function changeOf(event: Event): RevisedChange {
+function changeOf(event: Event, generation: number): RevisedChange {
   const kv = event.kv as KeyValue;
   const revision = kv.modRevision;
   if (event.type === eventType.delete) return { kind: "delete", key: keyOf(kv), revision };
-  return { kind: "put", entry: entryOf(kv), revision };
+  return { kind: "put", entry: entryOf(kv, generation), revision };
 }

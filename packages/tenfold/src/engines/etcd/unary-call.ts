@@ -34,9 +34,12 @@ export function unaryCall(
   return { result: promise, cancel: () => call.cancel() };
 }
 
-export interface DeadlineOptions {
+export interface WaitOptions {
   readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface DeadlineOptions extends WaitOptions {
   /** Had the request been sent when the time was up? */
   readonly wasSent: boolean;
 }

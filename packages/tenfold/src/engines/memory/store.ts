@@ -6,7 +6,16 @@ import type {
   Transaction,
   TransactionResult,
 } from "../../coordination/coordinator.ts";
+import { fencingToken } from "../../coordination/fencing-token.ts";
+import { generationKey, parseGeneration } from "../../coordination/generation.ts";
+import type { StoreSighting } from "../../coordination/store-guard.ts";
 import type { RevisedChange } from "../../coordination/watch-buffer.ts";
+
+/** A copy of everything, as `MemoryStore.backUp` took it. */
+export interface MemoryBackup {
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly revision: Revision;
+}
 
 /** What several memory coordinators of one process share: the map, its revision, who watches. */
 export interface MemoryStore {
@@ -19,6 +28,11 @@ export interface MemoryStore {
   transact(transaction: Transaction): TransactionResult | undefined;
   /** Calls `tell` with the changes of every revision from now on. @returns stops the calls */
   onChange(tell: (changes: readonly RevisedChange[]) => void): () => void;
+  /** What clients know the store by. */
+  sighting(): StoreSighting;
+  backUp(): MemoryBackup;
+  /** Puts an older state back, as an operator would; sessions that it does not know end. */
+  restore(backup: MemoryBackup): void;
 }
 
 export function memoryStore(): MemoryStore {
@@ -28,15 +42,26 @@ export function memoryStore(): MemoryStore {
   let revision: Revision = 1n;
   let sessionCount = 0;
 
+  const generation = (): number => parseGeneration(entries.get(generationKey)?.value);
+  /** With the token of the generation of now. */
+  const told = (entry: Entry): Entry => ({
+    ...entry,
+    token: fencingToken(generation(), entry.createRevision),
+  });
+  const find = (key: string): Entry | undefined => {
+    const entry = entries.get(key);
+    return entry && told(entry);
+  };
   const commit = (change: Transaction["change"]): void => {
-    if (change.length === 0) return;
     const next = revision + 1n;
     const made: RevisedChange[] = [];
     for (const one of change) {
       if ("put" in one) {
-        const createRevision = entries.get(one.put)?.createRevision ?? next;
         const { put: key, value, session } = one;
-        const entry = { key, value, createRevision, revision: next, sessionId: session?.id };
+        const createRevision = entries.get(key)?.createRevision ?? next;
+        const token = fencingToken(generation(), createRevision);
+        const sessionId = session?.id;
+        const entry = { key, value, createRevision, revision: next, sessionId, token };
         entries.set(key, entry);
         made.push({ kind: "put", entry, revision: next });
       } else if (entries.delete(one.delete)) {
@@ -50,7 +75,15 @@ export function memoryStore(): MemoryStore {
   const holds = (condition: Condition): boolean => {
     const entry = entries.get(condition.key);
     if ("revision" in condition) return entry?.revision === condition.revision;
+    if ("ownedBy" in condition) return entry?.sessionId === condition.ownedBy.id;
     return (entry === undefined) === (condition.is === "absent");
+  };
+  const end = (id: string): void => {
+    const onEnd = sessions.get(id);
+    if (!sessions.delete(id)) return;
+    const owned = [...entries.values()].filter((entry) => entry.sessionId === id);
+    commit(owned.map((entry) => ({ delete: entry.key })));
+    onEnd?.();
   };
 
   return {
@@ -59,31 +92,34 @@ export function memoryStore(): MemoryStore {
       sessions.set(id, onEnd);
       return id;
     },
-    endSession(id) {
-      const onEnd = sessions.get(id);
-      if (!sessions.delete(id)) return;
-      const owned = [...entries.values()].filter((entry) => entry.sessionId === id);
-      commit(owned.map((entry) => ({ delete: entry.key })));
-      onEnd?.();
-    },
-    get: (key) => entries.get(key),
+    endSession: end,
+    get: find,
     list(prefix) {
       const found = [...entries.values()].filter((entry) => entry.key.startsWith(prefix));
-      return { entries: found.sort((a, b) => (a.key < b.key ? -1 : 1)), revision };
+      return { entries: found.map(told).sort((a, b) => (a.key < b.key ? -1 : 1)), revision };
     },
     transact({ when = [], change, otherwiseRead = [] }) {
       if (!when.every(holds)) {
-        const reads = otherwiseRead.flatMap((key) => entries.get(key) ?? []);
+        const reads = otherwiseRead.flatMap((key) => find(key) ?? []);
         return { outcome: "refused", revision, reads };
       }
       const ended = (id: string | undefined): boolean => id !== undefined && !sessions.has(id);
       if (change.some((one) => "put" in one && ended(one.session?.id))) return undefined;
       commit(change);
-      return { outcome: "applied", revision };
+      return { outcome: "applied", revision, token: fencingToken(generation(), revision) };
     },
     onChange(tell) {
       watchers.add(tell);
       return () => void watchers.delete(tell);
+    },
+    sighting: () => ({ storeId: 1n, generation: generation(), revision }),
+    backUp: () => ({ entries: new Map(entries), revision }),
+    restore(backup) {
+      entries.clear();
+      for (const [key, entry] of backup.entries) entries.set(key, entry);
+      ({ revision } = backup);
+      for (const id of [...sessions.keys()]) end(id);
+      for (const tell of [...watchers]) tell([]);
     },
   };
 }
