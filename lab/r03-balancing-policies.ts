@@ -1,16 +1,4 @@
-import {
-  type BalancerOptions,
-  balancer,
-  boundedHash,
-  dynamicWeighted,
-  fullScan,
-  leastLoaded,
-  type Picking,
-  roundRobin,
-  serverQueues,
-  smoothWeighted,
-  twoChoices,
-} from "tenfold/balancing";
+import { balancer, fullScan, leastLoaded, serverQueues, twoChoices } from "tenfold/balancing";
 import { seededRandom } from "tenfold/runtime";
 import {
   type Arrival,
@@ -26,64 +14,30 @@ import {
   type ServerSpec,
 } from "tenfold/simulation";
 
+import { realHosts } from "./support/balancing/judge-real-hosts.ts";
+import { barePolicies, type Choice, policies } from "./support/balancing/policies.ts";
 import { defineExperiment, type Lab } from "./support/experiment.ts";
 
 /**
- * Balancing policies against failing, slow and frozen hosts, in virtual time: the policy objects
- * are those of production, the servers are models with places, a queue and exponential work. The
- * same figures over real processes, beside HAProxy and nginx, are not part of this run.
+ * Balancing policies against failing, slow and frozen hosts. First in virtual time: the policy
+ * objects are those of production, the servers are models with places, a queue and exponential
+ * work. Then over four real processes, beside HAProxy and nginx as the caller's local proxy.
  */
 export const experiment = defineExperiment({
   id: "R3",
-  title: "balancing policies against failing, slow and frozen hosts (virtual time)",
+  title: "balancing policies against failing, slow and frozen hosts",
   claim:
     "A host that fails at once gets at most 0.5 % of the traffic and is back within 5 s of " +
     "healing; a host ten times slower than the others does not show in the p99.",
-  expectedMinutes: 1,
+  expectedMinutes: 2,
   async run(lab) {
     for (const hosts of [3, 10, 30]) failingHost(lab, hosts);
     slowHost(lab);
     frozenHost(lab);
     everyPolicy(lab);
+    await realHosts(lab);
   },
 });
-
-type Choice = Omit<BalancerOptions, "random">;
-
-/** Judgement switched off, to show what a policy does by itself. */
-const noEjection = { failuresMax: 1_000_000, rateSamplesMin: 10_000 };
-
-/** Where ties go to the one listed first: the classic mistake. */
-const firstOfLeast: Picking = () => ({
-  pick: (hosts, now) => hosts.reduce((a, b) => (b.load(now) < a.load(now) ? b : a)),
-});
-
-const policies: Readonly<Record<string, Choice>> = {
-  "default (4 choices, peak-EWMA)": {},
-  "two choices, peak-EWMA": { picking: twoChoices() },
-  "full scan, peak-EWMA": { picking: fullScan() },
-  "two choices, least loaded": { picking: twoChoices(), measure: leastLoaded },
-  "full scan, least loaded": { picking: fullScan(), measure: leastLoaded },
-  "round robin": { picking: roundRobin(), measure: leastLoaded },
-  "smooth weighted": { picking: smoothWeighted(), measure: leastLoaded },
-  "dynamic weighted": { picking: dynamicWeighted() },
-  "bounded hash": { picking: boundedHash(), measure: leastLoaded },
-};
-
-/** Without ejection. */
-const bare: Readonly<Record<string, Choice>> = {
-  "bare round robin": { picking: roundRobin(), measure: leastLoaded, ...noEjection },
-  "bare two choices, least loaded": {
-    picking: twoChoices(),
-    measure: leastLoaded,
-    ...noEjection,
-  },
-  "bare least loaded, first of equals": {
-    picking: firstOfLeast,
-    measure: leastLoaded,
-    ...noEjection,
-  },
-};
 
 function serversOf(count: number, slots: number): ServerSpec[] {
   return Array.from({ length: count }, (_, i) => {
@@ -141,7 +95,7 @@ function drawShare(lab: Lab, run: Run, [fromMs, toMs]: readonly [number, number]
   const shown = {
     default: {},
     "round robin": policies["round robin"] as Choice,
-    ...bare,
+    ...barePolicies,
   };
   lab.plot({
     kind: "line",
@@ -265,7 +219,7 @@ function everyPolicy(lab: Lab): void {
       healed.p99Ms,
     ]);
   };
-  for (const [name, choice] of Object.entries({ ...policies, ...bare })) {
+  for (const [name, choice] of Object.entries({ ...policies, ...barePolicies })) {
     judge(name, play(run, choice));
   }
   judge("queue per server, least loaded", replay({ ...run, caller: queued(run) }));

@@ -45,7 +45,7 @@ async function loadExperiments(folder: string): Promise<Experiment[]> {
 /** The experiments asked for; undefined, after saying why, when there is no such one. */
 function choose(ids: readonly string[]): readonly Experiment[] | undefined {
   if (ids.includes("all")) return experiments;
-  const wanted = ids.map((id) => id.toUpperCase());
+  const wanted = ids.map((id) => id.toUpperCase().replace(/^R0+/, "R"));
   const unknown = wanted.filter((id) => !experiments.some((each) => each.id === id));
   if (unknown.length === 0) return experiments.filter(({ id }) => wanted.includes(id));
   console.error(`There is no experiment ${unknown.join(", ")}.\n\n${usage}\n`);

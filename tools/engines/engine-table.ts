@@ -49,6 +49,26 @@ export const engineTable = {
     megabytes: 1,
     usedFor: "ids under clocks that step",
   },
+  haproxy: {
+    programs: ["haproxy"],
+    alsoKnownAs: [],
+    unpackedFolder: "usr/sbin",
+    packages: ["haproxy"],
+    withLibraries: true,
+    variable: "TENFOLD_ENGINE_HAPROXY",
+    megabytes: 3,
+    usedFor: "balancing beside HAProxy's leastconn",
+  },
+  nginx: {
+    programs: ["nginx"],
+    alsoKnownAs: [],
+    unpackedFolder: "usr/sbin",
+    packages: ["nginx"],
+    withLibraries: true,
+    variable: "TENFOLD_ENGINE_NGINX",
+    megabytes: 1,
+    usedFor: "balancing beside nginx's least_conn",
+  },
 } as const satisfies Record<string, EngineRow>;
 
 export type EngineName = keyof typeof engineTable;
