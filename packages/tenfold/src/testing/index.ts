@@ -10,6 +10,12 @@ export {
   type ZoneRecord,
 } from "./dns-server.ts";
 export {
+  type EtcdCluster,
+  type EtcdClusterOptions,
+  type EtcdMember,
+  startEtcdCluster,
+} from "./etcd-cluster.ts";
+export {
   createFaultProxy,
   type FaultProxy,
   type FaultProxyOptions,

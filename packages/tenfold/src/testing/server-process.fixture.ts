@@ -7,7 +7,7 @@ import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { SocketAddress } from "../runtime/network.ts";
-import { systemNetwork } from "../runtime/network.ts";
+import { type EtcdMember, startEtcdCluster } from "./etcd-cluster.ts";
 
 /** A coordinator in a process of its own, for tests that kill it. */
 export interface CoordinatorServer {
@@ -77,46 +77,20 @@ export function findEngine(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** Real etcd, as found; @param path from `findEngine("etcd")` */
-export function startEtcd(path: string): Promise<CoordinatorServer> {
-  return coordinatorServer(async (dataFolder, asked) => {
-    const port = asked === 0 ? await freePort() : asked;
-    const client = `http://127.0.0.1:${port}`;
-    const child = spawn(
-      path,
-      [
-        ...["--data-dir", dataFolder, "--listen-client-urls", client],
-        ...["--advertise-client-urls", client, "--log-level", "error"],
-        // A free port each time: nobody else talks to it, but it must not collide.
-        ...["--listen-peer-urls", `http://127.0.0.1:${await freePort()}`],
-      ],
-      { stdio: "ignore" },
-    );
-    await answering({ host: "127.0.0.1", port }, child);
-    return { child, port };
-  });
-}
-
-/** A port of the range that the operating system hands out to nobody by itself. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const at = { host: "127.0.0.1", port };
-    const listener = await systemNetwork.listen(at, () => {}).catch(() => undefined);
-    if (listener === undefined) continue;
-    await listener.close();
-    return port;
-  }
-}
-
-async function answering(address: SocketAddress, child: ChildProcess): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
-    const socket = await systemNetwork.connect(address).catch(() => undefined);
-    if (socket !== undefined) {
-      socket.destroy();
-      return;
-    }
-    await new Promise((done) => setTimeout(done, 20));
-  }
+/** One real etcd with its default timings; @param path from `findEngine("etcd")` */
+export async function startEtcd(path: string): Promise<CoordinatorServer> {
+  const hosts = ["127.0.0.1"];
+  const timings = { heartbeatMs: 100, electionMs: 1_000 };
+  const cluster = await startEtcdCluster({ program: path, hosts, ...timings });
+  const [member] = cluster.members as [EtcdMember];
+  return {
+    address: member.address,
+    get child() {
+      return member.child;
+    },
+    dataFolder: member.dataFolder,
+    restart: () => member.restart(),
+    kill: () => member.kill(),
+    close: () => cluster.close(),
+  };
 }

@@ -17,7 +17,8 @@ export interface StoreGate {
   forget(): void;
 }
 
-const askTimeoutMs = 3_000;
+/** Short: a member without a leader keeps the question for long, and may get one meanwhile. */
+const askTimeoutMs = 1_000;
 
 export function storeGate(
   store: StoreCheck,
