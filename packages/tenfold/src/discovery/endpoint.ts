@@ -37,8 +37,11 @@ export interface Member extends Endpoint {
   readonly adminPort?: number | undefined;
   /** Wall-clock milliseconds. */
   readonly startedAtMs: number;
-  /** Who keeps the entry: the instance itself (absent), or the REST registry on its behalf. */
-  readonly listedBy?: "registry" | undefined;
+  /**
+   * Registered over REST: the entry goes when no heartbeat came for so long. Absent where the
+   * instance's own session keeps the entry.
+   */
+  readonly ttlMs?: number | undefined;
 }
 
 /** Says where the instances of a service are: coordinator, DNS and static lists look the same. */

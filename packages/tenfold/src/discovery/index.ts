@@ -19,6 +19,7 @@ export {
   type Resolver,
 } from "./endpoint.ts";
 export { formatMember, parseMember } from "./member.ts";
+export type { ServiceListing } from "./member-book.ts";
 export { createRegistrar, type Registrar, type RegistrarOptions } from "./registrar.ts";
 export type { RequestBody } from "./request-parts.ts";
 export {
@@ -29,5 +30,13 @@ export {
   type ServiceClientOptions,
   serviceClientDefaults,
 } from "./service-client.ts";
+export {
+  createServiceRegistry,
+  type Registered,
+  type ServiceRegistry,
+  type ServiceRegistryLimits,
+  type ServiceRegistryOptions,
+  serviceRegistryDefaults,
+} from "./service-registry.ts";
 export type { ServiceReply } from "./service-reply.ts";
 export { type StaticEndpoint, type StaticEndpoints, staticResolver } from "./static-resolver.ts";

@@ -36,7 +36,7 @@ it("does without what a service of another kind has not", () => {
   const given: Member = {
     ...bare,
     load: { utilisation: 0.25, requests: 7 },
-    listedBy: "registry",
+    ttlMs: 10_000,
   };
   expect(parseMember(formatMember(given))).toEqual(given);
 });
@@ -63,7 +63,7 @@ it.each([
   [{ protocol: "gopher" }, "MEMBER_INVALID"],
   [{ load: {} }, "MEMBER_INVALID"],
   [{ load: { utilisation: 1.5, requests: 0 } }, "MEMBER_INVALID"],
-  [{ listedBy: "somebody" }, "MEMBER_INVALID"],
+  [{ ttlMs: 10 }, "MEMBER_INVALID"],
 ])("refuses %j", (given, code) => {
   const [sample] = fc.sample(member, { numRuns: 1, seed: 1 }) as [Member];
   const whole = JSON.parse(formatMember(sample)) as object;

@@ -12,7 +12,7 @@ const formatVersion = 1;
 /** The entry's text in the members map. */
 export function formatMember(member: Member): string {
   const { id, service, host, zone, address, port, adminPort, protocol } = member;
-  const { version, weight, load, pid, startedAtMs, listedBy } = member;
+  const { version, weight, load, pid, startedAtMs, ttlMs } = member;
   return JSON.stringify({
     format: formatVersion,
     id,
@@ -28,7 +28,7 @@ export function formatMember(member: Member): string {
     load,
     pid,
     startedAtMs,
-    listedBy,
+    ttlMs,
   });
 }
 
@@ -54,10 +54,7 @@ export function parseMember(json: string): Member {
  * @throws TENFOLD_DISCOVERY_MEMBER_INVALID naming the field
  */
 export function memberOf(fields: Fields): Member {
-  const { load, listedBy } = fields;
-  if (listedBy !== undefined && listedBy !== "registry") {
-    throw invalid("listedBy", '"registry" or absent', listedBy);
-  }
+  const { load } = fields;
   const member: Member = {
     id: text(fields, "id"),
     service: text(fields, "service"),
@@ -81,12 +78,14 @@ export function memberOf(fields: Fields): Member {
       pid: number(fields, "pid", { min: 1, max: 2 ** 31, whole: true }),
     }),
     ...(load !== undefined && { load: loadOf(load) }),
-    ...(listedBy !== undefined && { listedBy }),
+    ...(fields.ttlMs !== undefined && { ttlMs: number(fields, "ttlMs", memberTtlRange) }),
   };
 }
 
 /** As the balancer takes it: a single weight outside would cost it the whole list. */
 const weightRange = { min: 1e-6, max: 1e6, whole: false } as const;
+/** How long an entry registered over REST may stay without a heartbeat. */
+export const memberTtlRange = { min: 2_000, max: 600_000, whole: true } as const;
 const portRange = { min: 1, max: 65_535, whole: true } as const;
 
 /**

@@ -13,6 +13,7 @@ import { httpMetrics } from "./http-metrics.ts";
 import { readJson } from "./json-body.ts";
 import { compileRoutes, type RouteMatch } from "./router.ts";
 import { sendResponse } from "./send-response.ts";
+import { isTextStream, sendStream } from "./send-stream.ts";
 import type { ServiceHandler, ServiceRequest, ServiceResponse, ServiceRoutes } from "./service.ts";
 
 export interface HttpLimits {
@@ -203,7 +204,15 @@ class HttpCore {
       "x-content-type-options": "nosniff",
     };
     if (this.draining) extra.connection = "close";
-    sendResponse(response, answer, extra);
+    if (!isTextStream(answer.body)) {
+      sendResponse(response, answer, extra);
+      return;
+    }
+    const { clock, log } = this.#runtime;
+    sendStream(response, answer, answer.body, { extra, clock }).catch((error: unknown) => {
+      log.error("a stream failed", { requestId, error });
+      response.destroy();
+    });
   }
 
   #newRequestId(): string {

@@ -42,6 +42,7 @@ export {
 export type { ProcessState, ProcessStatus } from "./managed-process.ts";
 export { fleetSecrets } from "./process-environment.ts";
 export { queueService } from "./queue-service.ts";
+export { registryService } from "./registry-service.ts";
 export { type RunServiceOptions, runService, type ServiceProcess } from "./run-service.ts";
 export {
   defineService,

@@ -69,7 +69,10 @@ export interface ServiceRequest {
 export interface ServiceResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** An object is sent as JSON (bigints as strings); text and bytes as they are. */
+  /**
+   * An object is sent as JSON (bigints as strings); text and bytes as they are; what an
+   * `AsyncIterable<string>` gives is sent as it comes, and it should end with the request's signal.
+   */
   readonly body?: unknown;
   /**
    * Milliseconds that it waited for something to happen, as a long poll does: they are no part of

@@ -188,6 +188,10 @@ export const errorCodes = {
 
   // discovery
   TENFOLD_DISCOVERY_MEMBER_INVALID: "Correct the field of the member entry that the message names.",
+  TENFOLD_DISCOVERY_NOT_REGISTERED: "Register the instance again: its entry is gone.",
+  TENFOLD_DISCOVERY_NAME_TAKEN:
+    "Use another instance name: the fleet itself runs one of this name.",
+  TENFOLD_DISCOVERY_REGISTRY_FULL: "Try again later, or raise the registry's limit.",
   TENFOLD_DISCOVERY_ADDRESS_INVALID: "Correct the address as the message says.",
   TENFOLD_DISCOVERY_FORMAT_UNKNOWN: "Bring this program up to the version that wrote the entry.",
   TENFOLD_DISCOVERY_NO_ENDPOINT:
