@@ -20,7 +20,12 @@ export {
 } from "./endpoint.ts";
 export { formatMember, parseMember } from "./member.ts";
 export type { ServiceListing } from "./member-book.ts";
-export { createRegistrar, type Registrar, type RegistrarOptions } from "./registrar.ts";
+export {
+  createRegistrar,
+  type MemberUpdate,
+  type Registrar,
+  type RegistrarOptions,
+} from "./registrar.ts";
 export type { RequestBody } from "./request-parts.ts";
 export {
   createServiceClient,

@@ -9,6 +9,7 @@ import { seededRandom } from "../runtime/random.ts";
 import { virtualClock } from "../simulation/virtual-clock.ts";
 import { coordinatorResolver } from "./coordinator-resolver.ts";
 import type { Endpoint, Member } from "./endpoint.ts";
+import { parseMember } from "./member.ts";
 import { createRegistrar } from "./registrar.ts";
 
 const member: Member = {
@@ -97,12 +98,61 @@ it("leaves a successor's entry alone", async () => {
   const { coordinator, runtime, session, listed } = world();
   const first = createRegistrar({ coordinator, session, fleet: "f", member, runtime });
   await first.registered;
-  const second = createRegistrar({ coordinator, session, fleet: "f", member, runtime });
+  const other = createKeptSession(coordinator, { runtime });
+  const options = { coordinator, session: other, fleet: "f", member, runtime };
+  const second = createRegistrar(options);
   await second.registered;
+  first.update({ weight: 7 });
   await first.deregister();
-  expect(await listed()).toEqual([key]);
+  expect((await coordinator.get(key))?.sessionId).toBe((await other.opened()).id);
   await second.deregister();
   expect(await listed()).toEqual([]);
+  await session.close();
+  await other.close();
+});
+
+it("says anew what changed, once a second at most, and a load only now and then", async () => {
+  const { coordinator, clock, runtime, session } = world();
+  const registrar = createRegistrar({ coordinator, session, fleet: "f", member, runtime });
+  await registrar.registered;
+  const standing = async () => parseMember((await coordinator.get(key))?.value ?? "");
+  const revision = async () => (await coordinator.get(key))?.revision ?? 0n;
+  const first = await revision();
+  for (let weight = 2; weight <= 9; weight++) registrar.update({ weight });
+  await clock.advance(900);
+  expect(await revision()).toBe(first);
+  await clock.advance(200);
+  expect(await standing()).toEqual({ ...member, weight: 9 });
+  const second = await revision();
+
+  for (let requests = 0; requests < 100; requests++) {
+    registrar.update({ load: { utilisation: 0.5, requests } });
+    await clock.advance(40);
+  }
+  expect(await revision()).toBe(second);
+  await clock.advance(2_000);
+  expect(await standing()).toMatchObject({ load: { utilisation: 0.5, requests: 99 } });
+  const third = await revision();
+  registrar.update({ load: { utilisation: 0.51, requests: 98 } });
+  await clock.advance(20_000);
+  expect(await revision()).toBe(third);
+
+  expect(() => registrar.update({ weight: -1 })).toThrow(/weight/);
+  await registrar.close();
+  await session.close();
+});
+
+it("says it under the next session too", async () => {
+  const { store, coordinator, clock, runtime, session } = world();
+  const registrar = createRegistrar({ coordinator, session, fleet: "f", member, runtime });
+  await registrar.registered;
+  registrar.update({ version: "2.0.0", weight: 0 });
+  store.endSession((await session.opened()).id);
+  await clock.advance(3_000);
+  await session.opened();
+  const value = async () => (await coordinator.get(key))?.value ?? "{}";
+  await expect.poll(async () => JSON.parse(await value())).toMatchObject({ version: "2.0.0" });
+  await registrar.close();
   await session.close();
 });
 

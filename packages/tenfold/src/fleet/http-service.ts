@@ -55,6 +55,8 @@ export interface HttpServiceOptions {
 /** An HTTP server over a service's routes. */
 export interface HttpService {
   readonly port: number;
+  /** Requests that are being served. */
+  readonly underWay: number;
   /** Goes on serving, and asks every caller to connect elsewhere next time. */
   drain(): void;
   /**
@@ -108,6 +110,9 @@ export async function createHttpService(options: HttpServiceOptions): Promise<Ht
   };
   return {
     port,
+    get underWay() {
+      return core.underWay;
+    },
     drain() {
       core.draining = true;
     },

@@ -11,13 +11,14 @@ import { connectEtcd } from "../engines/etcd/client.ts";
 import { abortError, errorText } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { fileStorage } from "../runtime/storage.ts";
-import { processMetrics } from "../telemetry/process-metrics.ts";
+import { type ProcessProbe, processMetrics } from "../telemetry/process-metrics.ts";
 import { createRegistry, type Registry } from "../telemetry/registry.ts";
 import { type AdminServer, createAdminServer } from "./admin-server.ts";
 import { listen } from "./http-listen.ts";
 import { createHttpService, type HttpService } from "./http-service.ts";
 import type { InstanceEnvironment } from "./instance-environment.ts";
 import { nodeProbe } from "./node-probe.ts";
+import { reportLoad } from "./report-load.ts";
 import { resolveSecret } from "./secret-reference.ts";
 import type { Instance, RunningService, Service } from "./service.ts";
 import { type OpenContext, openServiceContext } from "./service-context.ts";
@@ -103,7 +104,8 @@ export class ServiceHost {
     await mkdir(environment.instance.dataFolder, { recursive: true, mode: 0o700 });
     const token = await this.#token();
     const metrics = createRegistry({ clock });
-    processMetrics(metrics, nodeProbe(clock));
+    const probe = nodeProbe(clock);
+    processMetrics(metrics, probe);
     const instance = await this.#openAdmin(token, metrics);
     this.#connect(instance, token, metrics);
     this.#refuseWhenStopping();
@@ -122,7 +124,7 @@ export class ServiceHost {
     }
     this.#refuseWhenStopping();
     this.#phase = "ready";
-    this.#register(instance);
+    this.#register(instance, probe);
     const { port, adminPort } = instance;
     log.info("ready", { port, adminPort, version: instance.version });
     return instance;
@@ -194,20 +196,23 @@ export class ServiceHost {
     return this.#phase === "ready" ? this.#running?.notReady?.() : this.#phase;
   }
 
-  #register(instance: Instance): void {
+  #register(instance: Instance, probe: ProcessProbe): void {
     const { clock, log } = this.#runtime;
     const coordinator = this.#coordinator as Coordinator;
     const session = this.#session as KeptSession;
     const { fleet } = instance;
     const member = memberOf(instance, clock.wallNow());
     const runtime = this.#runtime;
-    this.#registrar = createRegistrar({ coordinator, session, fleet, member, runtime });
+    const registrar = createRegistrar({ coordinator, session, fleet, member, runtime });
+    this.#registrar = registrar;
+    const requests = () => this.#http?.underWay ?? 0;
+    reportLoad({ registrar, probe, requests, clock, signal: this.#stopping.signal });
     const late = clock.setTimer(
       serviceHostDefaults.registerSoonMs,
       () => log.warn("serving, and waiting for the coordinator to register"),
       { keepAlive: false },
     );
-    void this.#registrar.registered.then(() => late.cancel());
+    void registrar.registered.then(() => late.cancel());
   }
 
   #refuseWhenStopping(): void {
