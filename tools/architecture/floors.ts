@@ -11,6 +11,7 @@ export const floors: Readonly<Record<string, number>> = {
   caching: 1,
   telemetry: 1,
   coordination: 2,
+  flags: 2,
   discovery: 2,
   queueing: 2,
   partitioning: 2,

@@ -69,6 +69,17 @@ export const engineTable = {
     megabytes: 1,
     usedFor: "balancing beside nginx's least_conn",
   },
+  redis: {
+    programs: ["redis-server"],
+    alsoKnownAs: [],
+    unpackedFolder: "usr/bin",
+    // The server is a link to a program of the tools.
+    packages: ["redis-server", "redis-tools"],
+    withLibraries: true,
+    variable: "TENFOLD_ENGINE_REDIS",
+    megabytes: 2,
+    usedFor: "the fence of Redis on a real Redis",
+  },
 } as const satisfies Record<string, EngineRow>;
 
 export type EngineName = keyof typeof engineTable;

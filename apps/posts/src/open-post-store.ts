@@ -26,7 +26,7 @@ export async function openPostStore(context: ServiceContext): Promise<PostStore>
   const connections = (await context.store("posts")) as readonly Connection[];
   const key = fleetKeys(instance.fleet).placement("posts");
   const held = heldPlacement(decodeSlotMap);
-  const placements = watchedMap(coordinator, key, held.take, { signal: stopping, log });
+  const placements = watchedMap(coordinator, key, held.take, context.maps);
   const placement = (): SlotMap => {
     if (held.current === undefined) throw new Error(`There is no placement at ${key}.`);
     return held.current;

@@ -13,7 +13,7 @@ import type { SupervisorClient } from "./supervisor-client.ts";
 export interface CollectorOptions {
   readonly fleet: string;
   readonly view: FleetView;
-  readonly coordinator: Pick<Coordinator, "get" | "watch">;
+  readonly coordinator: Pick<Coordinator, "get" | "list" | "watch">;
   readonly supervisor: SupervisorClient | undefined;
   readonly token: string;
   readonly runtime: Runtime;
@@ -146,7 +146,7 @@ async function eventLoop(options: CollectorOptions, signal: AbortSignal): Promis
 function watchMaps(options: CollectorOptions, signal: AbortSignal): { close(): void }[] {
   const { coordinator, fleet, view, runtime } = options;
   const keys = fleetKeys(fleet);
-  const watchOptions = { signal, log: runtime.log };
+  const watchOptions = { signal, runtime };
   const members = watchedMap(coordinator, keys.members(), parseMember, watchOptions);
   const topology = watchedMap(coordinator, keys.topology(), decodeTopology, watchOptions);
   const placement = watchedMap(coordinator, keys.placement(""), decodeSlotMap, watchOptions);

@@ -15,6 +15,11 @@ export function fencingToken(generation: number, revision: Revision): FencingTok
   return `${hex(generation, 8)}.${hex(revision, 16)}`;
 }
 
+/** The generation in a token that `fencingToken` made. */
+export function tokenGeneration(token: FencingToken): number {
+  return Number.parseInt(token.slice(0, 8), 16);
+}
+
 function hex(number: number | bigint, digits: number): string {
   return number.toString(16).padStart(digits, "0");
 }

@@ -9,6 +9,16 @@ export interface FleetKeys {
   placement(store: string): string;
   /** The folder of claimed numbers of one kind, such as Snowflake workers. */
   numbers(kind: string): string;
+  /** The folder in which the waiters for a lock stand in line. */
+  lock(name: string): string;
+  /** The folder in which the candidates of an election stand in line. */
+  election(name: string): string;
+  /** The map of settings: what is set now. */
+  settings(): string;
+  /** What settings there are, as the services that read them say. */
+  settingDefinitions(): string;
+  /** What each setting was before. */
+  settingHistory(): string;
 }
 
 export function fleetKeys(fleet: string): FleetKeys {
@@ -20,5 +30,10 @@ export function fleetKeys(fleet: string): FleetKeys {
       store && shard ? `${root}/topology/${store}/${shard}` : `${root}/topology/`,
     placement: (store) => `${root}/placement/${store}`,
     numbers: (kind) => `${root}/numbers/${kind}/`,
+    lock: (name) => `${root}/locks/${name}/`,
+    election: (name) => `${root}/elections/${name}/`,
+    settings: () => `${root}/settings/`,
+    settingDefinitions: () => `${root}/setting-definitions/`,
+    settingHistory: () => `${root}/setting-history/`,
   };
 }

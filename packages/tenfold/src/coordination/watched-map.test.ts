@@ -34,7 +34,9 @@ test("an unreadable entry is left out and logged; the rest goes on", async () =>
       { put: "/m/b", value: "2" },
     ],
   });
-  const map = watchedMap(coordinator, "/m/", (value) => JSON.parse(value) as number, { log });
+  const map = watchedMap(coordinator, "/m/", (value) => JSON.parse(value) as number, {
+    runtime: { log },
+  });
   await map.ready;
   expect([...map.current]).toEqual([["b", 2]]);
   expect(warned).toMatchObject([{ key: "/m/a" }]);

@@ -1,13 +1,16 @@
 import type { Coordinator } from "../coordination/coordinator.ts";
 import { fleetKeys } from "../coordination/keys.ts";
-import { type WatchedMap, watchedMap } from "../coordination/watched-map.ts";
-import { type Log, silentLog } from "../runtime/log.ts";
+import {
+  type WatchedMap,
+  type WatchedMapOptions,
+  watchedMap,
+} from "../coordination/watched-map.ts";
 import type { Member, Resolver } from "./endpoint.ts";
 import { parseMember } from "./member.ts";
 
-export interface CoordinatorResolverOptions {
+export interface CoordinatorResolverOptions
+  extends Pick<WatchedMapOptions, "disk" | "session" | "runtime"> {
   readonly fleet: string;
-  readonly log?: Log;
 }
 
 /** A resolver that owns watches of the members map. */
@@ -21,16 +24,16 @@ export interface CoordinatorResolver extends Resolver {
  * gone the last known list stays: instances that die meanwhile are found out by calling them.
  */
 export function coordinatorResolver(
-  coordinator: Pick<Coordinator, "watch">,
+  coordinator: Pick<Coordinator, "list" | "watch">,
   options: CoordinatorResolverOptions,
 ): CoordinatorResolver {
-  const keys = fleetKeys(options.fleet);
-  const log = options.log ?? silentLog;
+  const { fleet, ...mapOptions } = options;
+  const keys = fleetKeys(fleet);
   const maps = new Map<string, WatchedMap<Member>>();
   const mapOf = (service: string): WatchedMap<Member> => {
     const known = maps.get(service);
     if (known !== undefined) return known;
-    const map = watchedMap(coordinator, keys.members(service), parseMember, { log });
+    const map = watchedMap(coordinator, keys.members(service), parseMember, mapOptions);
     maps.set(service, map);
     return map;
   };

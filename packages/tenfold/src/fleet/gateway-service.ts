@@ -1,4 +1,3 @@
-import { coordinatorResolver } from "../discovery/coordinator-resolver.ts";
 import type { Route } from "../gateway/route-table.ts";
 import { invalidOption } from "../runtime/options.ts";
 import { defineService, type Service } from "./service.ts";
@@ -6,13 +5,9 @@ import { defineService, type Service } from "./service.ts";
 /** The gateway as a process of a fleet: its setting `routes` is what the fleet file says. */
 export const gatewayService: Service = defineService({
   name: "gateway",
-  async start({ instance, settings, coordinator, runtime, metrics }) {
+  async start({ instance, settings, resolver, runtime, metrics }) {
     const { routes } = settings;
     if (!Array.isArray(routes)) throw invalidOption("routes", "a list of routes", routes);
-    const resolver = coordinatorResolver(coordinator, {
-      fleet: instance.fleet,
-      log: runtime.log,
-    });
     const { createGateway } = await import("../gateway/gateway.ts");
     const gateway = await createGateway({
       listen: { host: instance.address, port: instance.port },
@@ -21,11 +16,6 @@ export const gatewayService: Service = defineService({
       metrics,
       runtime,
     });
-    return {
-      async close() {
-        await gateway.close();
-        resolver.close();
-      },
-    };
+    return { close: () => gateway.close() };
   },
 });

@@ -1,15 +1,13 @@
 import type { Coordinator } from "../coordination/coordinator.ts";
 import type { KeptSession } from "../coordination/kept-session.ts";
-import {
-  type CoordinatorResolver,
-  coordinatorResolver,
-} from "../discovery/coordinator-resolver.ts";
+import { coordinatorResolver } from "../discovery/coordinator-resolver.ts";
 import { createServiceClient, type ServiceClient } from "../discovery/service-client.ts";
 import type { Queue } from "../queueing/queue.ts";
 import { decodeQueueError } from "../queueing/queue-protocol.ts";
 import { remoteQueue } from "../queueing/remote-queue.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { fileStorage } from "../runtime/storage.ts";
 import type { Registry } from "../telemetry/registry.ts";
 import { isSecretReference, resolveSecret, resolveSecrets } from "./secret-reference.ts";
 import type { Instance, ServiceContext } from "./service.ts";
@@ -39,10 +37,10 @@ const queueResponseBytesMax = 64 * 1024 * 1024;
 
 export function openServiceContext(options: ServiceContextOptions): OpenContext {
   const { instance, settings, runtime, metrics, coordinator, token, stopping } = options;
-  const resolver: CoordinatorResolver = coordinatorResolver(coordinator, {
-    fleet: instance.fleet,
-    log: runtime.log,
-  });
+  const { fleet } = instance;
+  const disk = { storage: fileStorage(instance.dataFolder), fleet };
+  const maps = { disk, session: options.session, runtime };
+  const resolver = coordinatorResolver(coordinator, { fleet, ...maps });
   const opened: ServiceClient[] = [];
   const shared = new Map<string, ServiceClient>();
   const queues = new Map<string, Queue>();
@@ -63,6 +61,8 @@ export function openServiceContext(options: ServiceContextOptions): OpenContext 
     coordinator,
     token,
     stopping,
+    maps: { ...maps, signal: stopping },
+    resolver,
     client,
     session: () => livingSession(options.session),
     queue(name) {

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 import type { Coordinator, Session } from "../coordination/coordinator.ts";
+import type { WatchedMapOptions } from "../coordination/watched-map.ts";
+import type { Resolver } from "../discovery/endpoint.ts";
 import type { ServiceClient, ServiceClientOptions } from "../discovery/service-client.ts";
 import type { Queue } from "../queueing/queue.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -37,6 +39,13 @@ export interface ServiceContext<Settings = Readonly<Record<string, unknown>>> {
    * @throws TENFOLD_COORDINATION_UNAVAILABLE while there is none
    */
   session(): Session;
+  /**
+   * How this process keeps maps of the coordinator, for `watchedMap`: on disk in its data folder,
+   * and in doubt when its session was lost.
+   */
+  readonly maps: WatchedMapOptions;
+  /** Where the instances of the fleet's services are. */
+  readonly resolver: Resolver;
   /** A client of another service of the fleet, balanced over its members. */
   client(service: string, options?: Partial<ServiceClientOptions>): ServiceClient;
   /** A queue of the fleet file. */

@@ -28,6 +28,11 @@ export const errorCodes = {
   TENFOLD_COORDINATION_STORE_REPLACED:
     "See which store the endpoints lead to. After a restore raise its generation, as the restore " +
     "command does; every session then begins anew.",
+  TENFOLD_COORDINATION_RELEASED: "Nothing to mend: the lock or term was given up before this use.",
+  TENFOLD_COORDINATION_PLACE_LOST:
+    "Queue again. If it goes on, see who removes entries of this lock or election by hand.",
+  TENFOLD_COORDINATION_FENCED:
+    "Stop: a later holder has acted, and nothing was changed. Acquire again before going on.",
 
   // coordinator-node
   TENFOLD_COORDINATOR_NODE_FOLDER_IN_USE: "Another process serves this data folder: stop it first.",
@@ -119,6 +124,9 @@ export const errorCodes = {
   TENFOLD_POSTGRES_REFUSED: "Correct user, password or database; the server refused them.",
   TENFOLD_POSTGRES_QUERY_FAILED: "Read the server's message; the statement was refused.",
   TENFOLD_POSTGRES_SCHEMA_NEWER: "Bring this program up to the version that made the tables.",
+  // redis
+  TENFOLD_REDIS_ANSWER_INVALID: "See what answers there; it was not what Redis 7 answers.",
+
   // queueing
   TENFOLD_QUEUEING_FULL: "Wait retryAfterMs and ask again; add workers if it stays full.",
   TENFOLD_QUEUEING_MESSAGE_INVALID:
@@ -185,6 +193,11 @@ export const errorCodes = {
     "See why the callee did not answer, or raise `tryTimeoutMs` if it needs longer.",
   TENFOLD_RESILIENCE_ORDER_INVALID: "Put the layers in the order that the message gives.",
   TENFOLD_RESILIENCE_STATE_INVALID: "Restore what `save` gave, unchanged.",
+
+  // flags
+  TENFOLD_FLAGS_DEFINITION_INVALID: "Correct the setting's definition as the message says.",
+  TENFOLD_FLAGS_ENTRY_INVALID: "See who wrote the entry; set the setting anew to replace it.",
+  TENFOLD_FLAGS_FORMAT_UNKNOWN: "Bring this program up to the version that wrote the entry.",
 
   // discovery
   TENFOLD_DISCOVERY_MEMBER_INVALID: "Correct the field of the member entry that the message names.",

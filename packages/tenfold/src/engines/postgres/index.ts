@@ -25,6 +25,18 @@ export {
   type PostgresShardPlanOptions,
   postgresShardPlan,
 } from "./shard-plan.ts";
+export {
+  type FenceConnection,
+  type FencePool,
+  type FenceResult,
+  type PooledConnection,
+  raiseSqlFence,
+  type SqlFenceOptions,
+  sqlFence,
+  sqlFenceDefaults,
+  sqlFenceStatement,
+  sqlFenceTable,
+} from "./sql-fence.ts";
 export { type StartedServer, startServer } from "./start-server.ts";
 export {
   appRole,

@@ -1,0 +1,58 @@
+import { expect, test, vi } from "vitest";
+
+import { createMemoryCoordinator } from "../engines/memory/coordinator.ts";
+import { memoryStore } from "../engines/memory/store.ts";
+import { seededRandom } from "../runtime/random.ts";
+import { virtualClock } from "../simulation/virtual-clock.ts";
+import { createKeptSession } from "./kept-session.ts";
+import { joinGroup } from "./membership.ts";
+import { watchedMap } from "./watched-map.ts";
+
+const key = "/group/a";
+
+function stand() {
+  const store = memoryStore();
+  const client = createMemoryCoordinator({ store });
+  const clock = virtualClock();
+  const runtime = { clock, random: seededRandom("group") };
+  const session = createKeptSession(client, { runtime });
+  return { store, client, clock, runtime, session };
+}
+
+test("joins, changes its word, joins again after a loss, and leaves", async () => {
+  const { store, client, clock, runtime, session } = stand();
+  const group = watchedMap(client, "/group/", String, { runtime });
+  const member = joinGroup({ coordinator: client, session, key, value: "one", runtime });
+  await member.joined;
+  await vi.waitFor(() => expect(group.current.get("a")).toBe("one"));
+  for (const value of ["two", "three", "four"]) member.update(value);
+  await vi.waitFor(() => expect(group.current.get("a")).toBe("four"));
+  const first = session.current;
+  store.endSession(first?.id ?? "");
+  await vi.waitFor(() => expect(group.current.size).toBe(0));
+  await clock.advance(3_000);
+  expect((await client.get(key))?.sessionId).toBe(session.current?.id);
+  expect(session.current?.id).not.toBe(first?.id);
+  expect(group.current.get("a")).toBe("four");
+  await member.leave();
+  expect(await client.get(key)).toBeUndefined();
+  await vi.waitFor(() => expect(group.current.size).toBe(0));
+  group.close();
+  await session.close();
+});
+
+test("a later member of the same name is left alone", async () => {
+  const { client, clock, runtime, session } = stand();
+  const member = joinGroup({ coordinator: client, session, key, value: "old", runtime });
+  await member.joined;
+  const successor = createKeptSession(client, { runtime });
+  const other = joinGroup({ coordinator: client, session: successor, key, value: "new", runtime });
+  await other.joined;
+  member.update("old again");
+  await clock.advance(3_000);
+  expect((await client.get(key))?.value).toBe("new");
+  await member.leave();
+  expect((await client.get(key))?.value).toBe("new");
+  await other.leave();
+  await Promise.all([session.close(), successor.close()]);
+});

@@ -1,0 +1,8 @@
+export {
+  type FencedRedis,
+  type RedisCommand,
+  type RedisFenceOptions,
+  type RedisWords,
+  redisFence,
+  redisFenceLibrary,
+} from "./redis-fence.ts";
