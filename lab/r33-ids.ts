@@ -30,8 +30,9 @@ export const experiment = defineExperiment({
   title: "ids that no clock can break",
   claim:
     "8 processes that are stopped, killed and robbed of their worker numbers, while their clocks " +
-    "step by an hour and run at double speed, make 10^7 ids (10^8 with --full): none twice, those " +
-    "of a worker in order; and the guid service hands out more than 500,000 a second in blocks over HTTP.",
+    "step by an hour and run at double speed, make 10^7 ids (10^8 with --full): none twice, " +
+    "those of a worker in order; and the guid service hands out more than 500,000 a second in " +
+    "blocks over HTTP.",
   expectedMinutes: 2,
   async run(lab) {
     lab.say(layoutTable(layouts).replace(/^/gm, "    ").trimEnd());
