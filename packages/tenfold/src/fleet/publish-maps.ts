@@ -1,6 +1,5 @@
 import type { Coordinator } from "../coordination/coordinator.ts";
 import { fleetKeys } from "../coordination/keys.ts";
-import { connectEtcd } from "../engines/etcd/index.ts";
 import {
   decodeSlotMap,
   encodeSlotMap,
@@ -22,26 +21,21 @@ const attemptsMax = 20;
 export async function publishMaps(
   plan: FleetPlan,
   stores: readonly ManagedStore[],
-  token: string,
+  coordinator: Coordinator,
   signal: AbortSignal,
 ): Promise<void> {
-  const coordinator = connectEtcd({ endpoints: [`http://${plan.coordinator}`], token });
-  try {
-    const keys = fleetKeys(plan.fleet);
-    for (const store of stores) {
-      const shards = store.connections.map(({ name }) => name);
-      const { slots } = plan.stores.find(({ name }) => name === store.name)?.definition ?? {};
-      const placement = encodeSlotMap(evenSlotMap(shards, slots));
-      await update(coordinator, keys.placement(store.name), signal, (found) =>
-        nextPlacement(store.name, found, placement),
-      );
-      for (const [shard, topology] of store.topologies) {
-        const key = keys.topology(store.name, shard);
-        await update(coordinator, key, signal, (found) => nextTopology(found, topology));
-      }
+  const keys = fleetKeys(plan.fleet);
+  for (const store of stores) {
+    const shards = store.connections.map(({ name }) => name);
+    const { slots } = plan.stores.find(({ name }) => name === store.name)?.definition ?? {};
+    const placement = encodeSlotMap(evenSlotMap(shards, slots));
+    await update(coordinator, keys.placement(store.name), signal, (found) =>
+      nextPlacement(store.name, found, placement),
+    );
+    for (const [shard, topology] of store.topologies) {
+      const key = keys.topology(store.name, shard);
+      await update(coordinator, key, signal, (found) => nextTopology(found, topology));
     }
-  } finally {
-    await coordinator.close();
   }
 }
 
