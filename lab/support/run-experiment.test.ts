@@ -17,7 +17,6 @@ describe("an experiment", () => {
     runExperiment(defineExperiment({ id: "R0", title: "t", claim: "c", expectedMinutes: 0, run }), {
       outFolder,
       machine: describeMachine(),
-      full: false,
       say: () => {},
       signal: new AbortController().signal,
     });

@@ -21,7 +21,6 @@ export interface ExperimentReport {
 
 export interface RunOptions {
   readonly machine: Machine;
-  readonly full: boolean;
   readonly outFolder: string;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -39,7 +38,6 @@ export async function runExperiment(
   const undos: (() => Promise<void> | void)[] = [];
   const lab: Lab = {
     machine: options.machine,
-    full: options.full,
     signal: options.signal,
     say,
     figure(input) {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { FleetEvent, FleetStatus } from "tenfold/fleet";
 
+import { print } from "../print.ts";
 import { askSupervisor, findRunningFleet } from "../running-fleet.ts";
 import { eventLine, statusTable } from "../terminal.ts";
 
@@ -62,8 +63,4 @@ function control(name: string, description: string): Command {
     .description(description)
     .option("--data <dir>", "the fleet's data folder, when several run here")
     .option("--json", "print JSON");
-}
-
-function print(options: ControlOptions, value: unknown, text: () => string): void {
-  process.stdout.write(`${options.json ? JSON.stringify(value) : text()}\n`);
 }

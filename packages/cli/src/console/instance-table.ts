@@ -6,9 +6,7 @@ export interface SupervisedInstance {
   readonly name: string;
   readonly service: string;
   readonly kind: string;
-  /** away: the supervisor of its host does not answer. */
-  readonly state: Exclude<InstanceStatus, "silent"> | "away";
-  readonly host?: string;
+  readonly state: Exclude<InstanceStatus, "silent">;
   readonly address?: string;
   readonly pid?: number | null;
   readonly port?: number | null;
@@ -74,7 +72,7 @@ function fromSupervisor(
     // A store may be named as a service is.
     service: role === "database" ? `store/${one.service}` : one.service,
     role,
-    host: member?.host ?? one.host ?? input.host,
+    host: member?.host ?? input.host,
     status: supervisedStatus(one, figures, input),
     version: member?.version,
     pid: one.pid ?? undefined,
@@ -119,7 +117,6 @@ function supervisedStatus(
   figures: InstanceFigures | undefined,
   input: InstanceTableInput,
 ): InstanceStatus {
-  if (one.state === "away") return "silent";
   // What never showed metrics has none to fall silent with.
   if (figures === undefined) return one.state;
   const silent = isSilent(figures, one.readyAtMs ?? undefined, input);

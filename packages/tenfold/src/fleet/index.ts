@@ -1,16 +1,11 @@
-export type { FleetStatus, HostStatus, InstanceStatus } from "./admin-api.ts";
-export type { CoordinatorAccess } from "./coordinator-access.ts";
+export type { FleetStatus, InstanceStatus } from "./admin-api.ts";
 export { coordinatorService } from "./coordinator-service.ts";
 export type { FleetEvent } from "./event-log.ts";
 export {
-  type ConsoleDefinition,
-  type DurableQueueOptions,
   defineFleet,
   durableQueue,
   type EmbeddedCoordinator,
-  type EtcdCoordinator,
   embedded,
-  etcd,
   type FleetDefinition,
   type GatewayDefinition,
   type GatewayRoute,
@@ -25,14 +20,12 @@ export {
 export {
   type FleetPlan,
   fleetPlanDefaults,
-  type HostPlan,
   type PlanOptions,
   type ProcessKind,
   type ProcessPlan,
   planFleet,
   type StorePlan,
 } from "./fleet-plan.ts";
-export { joinToken } from "./fleet-token.ts";
 export { gatewayService } from "./gateway-service.ts";
 export {
   createHttpService,
@@ -51,6 +44,7 @@ export { fleetSecrets } from "./process-environment.ts";
 export { queueService } from "./queue-service.ts";
 export { registryService } from "./registry-service.ts";
 export { type RunServiceOptions, runService, type ServiceProcess } from "./run-service.ts";
+export { resolveSecret } from "./secret-reference.ts";
 export {
   defineService,
   type Instance,

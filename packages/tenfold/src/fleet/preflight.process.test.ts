@@ -12,17 +12,15 @@ let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tenfold-preflight-"));
 });
-const take = (dataFolder: string, fresh: boolean, fleet = "shop", host = "local") =>
-  takeDataFolder({ dataFolder, fleet, host }, fresh);
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test("a second taker of a folder is refused; after the release it may", async () => {
-  const lock = await take(folder, false);
-  await expect(take(folder, false)).rejects.toMatchObject({
+  const lock = await takeDataFolder(folder, "shop", false);
+  await expect(takeDataFolder(folder, "shop", false)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_ALREADY_RUNNING",
   });
   lock.release();
-  (await take(folder, false)).release();
+  (await takeDataFolder(folder, "shop", false)).release();
 });
 
 test("a killed holder leaves no lock behind", async () => {
@@ -38,23 +36,22 @@ test("a killed holder leaves no lock behind", async () => {
   lockFolder(folder).release();
 });
 
-test("fresh empties the folder; data of another format, fleet or host are refused and untouched", async () => {
-  (await take(folder, false)).release();
+test("fresh empties the folder; data of another format or fleet are refused and untouched", async () => {
+  (await takeDataFolder(folder, "shop", false)).release();
   await writeFile(join(folder, "keep"), "me");
-  await expect(take(folder, false, "other")).rejects.toMatchObject({
+  await expect(takeDataFolder(folder, "other", false)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_DATA_UNKNOWN",
   });
-  await expect(take(folder, false, "shop", "b")).rejects.toThrow(/host "local"; expected .*"b"/);
   await writeFile(join(folder, "format.json"), '{"format":99,"fleet":"shop"}');
-  await expect(take(folder, false)).rejects.toThrow(/format 99/);
+  await expect(takeDataFolder(folder, "shop", false)).rejects.toThrow(/format 99/);
   expect(await readdir(folder)).toContain("keep");
-  (await take(folder, true)).release();
+  (await takeDataFolder(folder, "shop", true)).release();
   expect(await readdir(folder)).not.toContain("keep");
 });
 
 test("fresh never empties a folder that holds no fleet's data", async () => {
   await writeFile(join(folder, "thesis.txt"), "years of work");
-  await expect(take(folder, true)).rejects.toMatchObject({
+  await expect(takeDataFolder(folder, "shop", true)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_DATA_UNKNOWN",
   });
   expect(await readdir(folder)).toContain("thesis.txt");
@@ -63,19 +60,19 @@ test("fresh never empties a folder that holds no fleet's data", async () => {
 test("what a killed --fresh left half removed is not taken for data", async () => {
   await writeFile(join(folder, "format.json"), '{"format":"half removed"}');
   await writeFile(join(folder, "store"), "half of it");
-  await expect(take(folder, false)).rejects.toThrow(/half removed/);
-  (await take(folder, true)).release();
+  await expect(takeDataFolder(folder, "shop", false)).rejects.toThrow(/half removed/);
+  (await takeDataFolder(folder, "shop", true)).release();
   expect(await readdir(folder)).not.toContain("store");
 });
 
 test("a folder that cannot be made or written is refused with the reason", async () => {
   await writeFile(join(folder, "file"), "");
-  await expect(take(join(folder, "file", "data"), false)).rejects.toMatchObject({
+  await expect(takeDataFolder(join(folder, "file", "data"), "shop", false)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_FOLDER_UNUSABLE",
     message: expect.stringContaining("ENOTDIR"),
   });
   await mkdir(join(folder, "locked", "lock.db"), { recursive: true });
-  await expect(take(join(folder, "locked"), false)).rejects.toMatchObject({
+  await expect(takeDataFolder(join(folder, "locked"), "shop", false)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_FOLDER_UNUSABLE",
   });
 });

@@ -8,7 +8,8 @@ test("servers of our own: the first of a shard is its primary", () => {
     store: "posts",
     shards: 1,
     standbys: 1,
-    place: () => ({ address: "127.0.0.1", portsFrom: 18_500 }),
+    address: "127.0.0.1",
+    portsFrom: 18_500,
     folder: "/data",
   });
   expect(storeConnections(plan, { superuser: "s", replicator: "r", app: "a/b" })).toEqual([
