@@ -1,10 +1,8 @@
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { encodeSlotMap, finerSlotMap } from "tenfold/partitioning";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { runByHand } from "../../../lab/support/by-hand.ts";
@@ -13,9 +11,16 @@ import { leftBehind } from "../../../lab/support/left-behind.ts";
 import { readMetrics, servedRequests } from "../../../lab/support/metrics.ts";
 import { countryFile } from "./geoip/country-file.ts";
 import { type BadRequest, badCursors, badRequests, badUrls } from "./testing/bad-requests.ts";
+import { failedStart } from "./testing/failed-start.ts";
 import { fleetFileAllowing, smallFleetFile } from "./testing/fleet-files.ts";
 import { type HostileSite, startHostileSite } from "./testing/hostile-site.ts";
 import { call, type HttpAnswer, post } from "./testing/http-call.ts";
+import {
+  badPlacements,
+  type PlaceOfUser,
+  placementOperator,
+  placeOfUser,
+} from "./testing/placement-operator.ts";
 import { startTraffic, trafficDefaults } from "./traffic/traffic.ts";
 
 interface PostJson {
@@ -28,7 +33,6 @@ interface PageJson {
   readonly nextCursor: string | null;
 }
 
-const program = fileURLToPath(new URL("../../../packages/cli/bin/tenfold.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "tenfold-posts-"));
 const dataFolder = join(folder, "data");
 let site: HostileSite;
@@ -238,6 +242,33 @@ function errorsLogged(): string[] {
     .filter((line) => line.includes('"level":"error"'));
 }
 
+test("a broken placement never takes effect, a sound one does at once", async () => {
+  await using operator = await placementOperator(fleet);
+  const map = await operator.current();
+  const users = Array.from({ length: 8 }, newUser);
+  const serves = async (): Promise<readonly PlaceOfUser[]> => {
+    const written = await inParallel(users, (user) => write(user, { contents: "1" }));
+    expect(written.map(({ status }) => status)).toEqual(users.map(() => 201));
+    return await inParallel(users, (user) => placeOfUser(fleet.gateway, user));
+  };
+  const before = await serves();
+  for (const [why, json] of badPlacements(map)) {
+    const refused = operator.refusals();
+    await operator.write(json);
+    await until(`${why} to be refused`, 30_000, () => operator.refusals() > refused);
+    expect([why, await serves()]).toEqual([why, before]);
+  }
+  const finer = finerSlotMap(map, map.slots * 2);
+  await operator.write(encodeSlotMap(finer));
+  await until("twice the slots", 30_000, async () =>
+    (await serves()).every(({ slot, shard }, at) => {
+      const { slot: was, shard: stays } = before[at] as PlaceOfUser;
+      return shard === stays && slot >>> 1 === was;
+    }),
+  );
+  await operator.write(encodeSlotMap({ ...map, version: finer.version + 1 }));
+});
+
 describe("a process that is shot", () => {
   test.each(["posts-1", "queue-posts"])("%s costs no write and no read", async (victim) => {
     const user = newUser();
@@ -306,31 +337,15 @@ describe("a process that is shot", () => {
 });
 
 describe("the fleet as a whole", () => {
-  /** `tenfold up` that must not come up: its exit code and what it says. */
-  async function failedUp(data: string, portsFrom: number) {
-    const args = ["up", join(folder, "allowing.mjs"), "--data", data, "--ports", `${portsFrom}`];
-    const child = spawn(process.execPath, [program, ...args, "--json"], {
-      env: { ...process.env, NODE_OPTIONS: "" },
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-      timeout: 20_000,
-      killSignal: "SIGKILL",
-    });
-    let said = "";
-    child.stderr?.on("data", (chunk: Buffer) => {
-      said += chunk.toString();
-    });
-    const [exitCode] = await once(child, "close");
-    return { exitCode, code: /TENFOLD_\w+/.exec(said)?.[0] };
-  }
-
   test("a second start on its folder, or on its ports, is refused and leaves nothing", async () => {
     const before = await lives();
-    expect(await failedUp(dataFolder, fleet.portsFrom)).toEqual({
+    const fleetFile = join(folder, "allowing.mjs");
+    expect(await failedStart(fleetFile, dataFolder, fleet.portsFrom)).toEqual({
       exitCode: 1,
       code: "TENFOLD_FLEET_ALREADY_RUNNING",
     });
     const elsewhere = join(folder, "elsewhere");
-    expect(await failedUp(elsewhere, fleet.portsFrom)).toEqual({
+    expect(await failedStart(fleetFile, elsewhere, fleet.portsFrom)).toEqual({
       exitCode: 1,
       code: "TENFOLD_FLEET_PORT_TAKEN",
     });
