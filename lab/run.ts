@@ -9,14 +9,15 @@ import type { Experiment } from "./support/experiment.ts";
 import { describeMachine, machineText } from "./support/machine.ts";
 import { type ExperimentReport, runExperiment } from "./support/run-experiment.ts";
 
-const usage = `npm run lab -- ID … [--json]     runs the experiments of these requirements
-npm run lab -- all [--json]      runs every experiment
-npm run lab                      lists them`;
+const usage = `npm run lab -- ID … [--json] [--full]   runs the experiments of these requirements
+npm run lab -- all [--json] [--full]    runs every experiment; --full: as large as they come
+npm run lab                             lists them`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: "boolean", default: false },
+    full: { type: "boolean", default: false },
     folder: { type: "string", default: import.meta.dirname },
     out: { type: "string", default: join(import.meta.dirname, "out") },
   },
@@ -81,7 +82,8 @@ async function runAll(all: readonly Experiment[]): Promise<void> {
   const reports: ExperimentReport[] = [];
   for (const experiment of all) {
     if (stop.signal.aborted) break;
-    reports.push(await runExperiment(experiment, { machine, outFolder, say, signal: stop.signal }));
+    const options = { machine, full: values.full, outFolder, say, signal: stop.signal };
+    reports.push(await runExperiment(experiment, options));
   }
   const failed = reports.filter(({ holds }) => !holds).map(({ id }) => id);
   const complete = reports.length === all.length;

@@ -19,6 +19,8 @@ export interface Figure extends FigureInput {
 /** What an experiment is given. */
 export interface Lab {
   readonly machine: Machine;
+  /** Wanted in full size, however long that takes. */
+  readonly full: boolean;
   /** Aborts when the run is told to end. */
   readonly signal: AbortSignal;
   /** Reports a number; printed at once, with whether its goal holds. */

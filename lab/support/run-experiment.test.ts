@@ -17,6 +17,7 @@ describe("an experiment", () => {
     runExperiment(defineExperiment({ id: "R0", title: "t", claim: "c", expectedMinutes: 0, run }), {
       outFolder,
       machine: describeMachine(),
+      full: false,
       say: () => {},
       signal: new AbortController().signal,
     });

@@ -21,6 +21,7 @@ export interface ExperimentReport {
 
 export interface RunOptions {
   readonly machine: Machine;
+  readonly full: boolean;
   readonly outFolder: string;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -38,6 +39,7 @@ export async function runExperiment(
   const undos: (() => Promise<void> | void)[] = [];
   const lab: Lab = {
     machine: options.machine,
+    full: options.full,
     signal: options.signal,
     say,
     figure(input) {

@@ -15,8 +15,8 @@ const retryEveryMs = 200;
 
 /**
  * The post store of a fleet's service: connections from its environment, the placement from the
- * coordinator, tables made. Waits for both; an unreadable or older placement never replaces a good
- * one.
+ * coordinator, tables made. Waits for both; a placement that is unreadable, older, or names other
+ * shards never replaces a good one.
  *
  * @throws TENFOLD_POSTGRES_SCHEMA_NEWER, which no waiting mends
  */
@@ -25,7 +25,10 @@ export async function openPostStore(context: ServiceContext): Promise<PostStore>
   const { log } = runtime;
   const connections = (await context.store("posts")) as readonly Connection[];
   const key = fleetKeys(instance.fleet).placement("posts");
-  const held = heldPlacement(decodeSlotMap);
+  const held = heldPlacement(
+    decodeSlotMap,
+    connections.map(({ name }) => name),
+  );
   const placements = watchedMap(coordinator, key, held.take, context.maps);
   const placement = (): SlotMap => {
     if (held.current === undefined) throw new Error(`There is no placement at ${key}.`);

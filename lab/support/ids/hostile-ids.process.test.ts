@@ -25,8 +25,9 @@ describe("eight processes that are stopped, killed, robbed, and whose clocks ste
       processes: 8,
       burst: 1_000,
       pauseMs: 5,
-      enough({ ids, seconds, hostilities: done }) {
-        return hostilities.every((each) => done[each] > 0) && seconds > 7 && ids > 500_000;
+      enough({ ids, seconds, hostilities: done, leaps }) {
+        const all = hostilities.every((each) => done[each] > 0);
+        return all && leaps.ahead > 0 && leaps.back > 0 && seconds > 7 && ids > 500_000;
       },
     });
     const sound = { duplicates: 0, outOfOrder: 0, interleaved: 0 };

@@ -10,7 +10,7 @@ import { connectEtcd } from "tenfold/engines/etcd";
 import { fileWorkerRecords, type WorkerRecords } from "tenfold/identifiers";
 import { fileStorage, type Random, seededRandom } from "tenfold/runtime";
 
-import type { IdMakerSettings } from "./id-maker.fixture.ts";
+import type { IdMakerSettings, MakerLeap, MakerMessage } from "./id-maker.fixture.ts";
 import { type IdVerdict, judgeRuns } from "./id-runs.ts";
 
 export interface HostileIdsOptions {
@@ -33,9 +33,20 @@ export interface HostileIds extends IdVerdict {
   readonly seconds: number;
   /** What was done to the processes, and how often. */
   readonly hostilities: Readonly<Record<Hostility, number>>;
+  /** How often a process saw its wall clock leap by about an hour. */
+  readonly leaps: Readonly<Record<MakerLeap, number>>;
 }
 
-export const hostilities = ["stop", "kill", "step", "rate", "steal"] as const;
+export const hostilities = [
+  "stop",
+  "kill",
+  "steal",
+  "hour ahead",
+  "hour back",
+  "small step",
+  "double rate",
+  "half rate",
+] as const;
 export type Hostility = (typeof hostilities)[number];
 
 const windowMs = 2_000;
@@ -72,10 +83,12 @@ export async function makeHostileIds(options: HostileIdsOptions): Promise<Hostil
     return new Maker(settings, join(folder, `clock-${number}`), options.fakeClock);
   });
   const began = performance.now();
+  const leaps = (way: MakerLeap): number => makers.reduce((sum, each) => sum + each.leaps[way], 0);
   const soFar = (): HostileIds => ({
     ...judgeRuns(logs),
     seconds: (performance.now() - began) / 1_000,
     hostilities: { ...done },
+    leaps: { ahead: leaps("ahead"), back: leaps("back") },
   });
   try {
     do {
@@ -105,16 +118,19 @@ async function disturb(
       return maker.stop(10 + random.below(3_500));
     case "kill":
       return await maker.restart();
-    case "step": {
-      // An hour, or moments that lead into times which were there before.
-      const hours = [-3_600, 3_600, 0];
-      const near = random.below(25) - 12;
-      maker.clock(`${random.below(3) === 0 ? hours[random.below(hours.length)] : near}`);
-      return true;
+    case "hour ahead":
+      return maker.clock("+3600");
+    case "hour back":
+      return maker.clock("-3600");
+    case "small step": {
+      // Moments, that lead into times which were there before.
+      const seconds = random.below(25) - 12;
+      return maker.clock(seconds < 0 ? `${seconds}` : `+${seconds}`);
     }
-    case "rate":
-      maker.clock(`+0 x${random.below(2) === 0 ? 2 : 0.5}`);
-      return true;
+    case "double rate":
+      return maker.clock("+0 x2");
+    case "half rate":
+      return maker.clock("+0 x0.5");
     case "steal":
       return records !== undefined && (await steal(records, random));
   }
@@ -133,6 +149,7 @@ async function steal(records: WorkerRecords, random: Random): Promise<boolean> {
 }
 
 class Maker {
+  readonly leaps: Record<MakerLeap, number> = { ahead: 0, back: 0 };
   readonly #settings: IdMakerSettings;
   readonly #clockFile: string;
   readonly #fakeClock: string;
@@ -149,9 +166,9 @@ class Maker {
   }
 
   /** @param offset seconds with a sign, and a rate, as libfaketime reads them. */
-  clock(offset: string): void {
-    const signed = /^[+-]/.test(offset) ? offset : `+${offset}`;
-    writeFileSync(this.#clockFile, `${signed}\n`);
+  clock(offset: string): true {
+    writeFileSync(this.#clockFile, `${offset}\n`);
+    return true;
   }
 
   stop(ms: number): boolean {
@@ -202,8 +219,9 @@ class Maker {
         stdio: ["ignore", "inherit", "inherit", "ipc"],
       },
     );
-    child.once("message", () => {
-      this.#isMaking = child === this.#child;
+    child.on("message", ({ leap }: MakerMessage) => {
+      if (leap === undefined) this.#isMaking = child === this.#child;
+      else this.leaps[leap] += 1;
     });
     return child;
   }

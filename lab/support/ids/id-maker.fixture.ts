@@ -26,6 +26,13 @@ export interface IdMakerSettings {
   readonly plainWorker?: number;
 }
 
+export type MakerLeap = "ahead" | "back";
+
+/** It makes ids now, or its wall clock leapt by more than half an hour. */
+export interface MakerMessage {
+  readonly leap?: MakerLeap;
+}
+
 const settings = JSON.parse(process.env.ID_MAKER ?? "") as IdMakerSettings;
 const makerLogs = new WeakMap<object, RunLog>();
 let logs = 0;
@@ -66,9 +73,21 @@ function openIds(): (
   return (make) => ids.use(make);
 }
 
+const leapMs = 1_800_000;
+/** What the wall clock is ahead of the one that nobody can set. */
+const aheadMs = (): number => Date.now() - performance.now();
+const tell = (message: MakerMessage): void => void process.send?.(message);
 const use = openIds();
 let told = false;
+let lastAheadMs = aheadMs();
+const watchClock = (): void => {
+  const nowMs = aheadMs();
+  if (Math.abs(nowMs - lastAheadMs) > leapMs)
+    tell({ leap: nowMs > lastAheadMs ? "ahead" : "back" });
+  lastAheadMs = nowMs;
+};
 const makeBurst = (): void => {
+  watchClock();
   let log: RunLog | undefined;
   try {
     for (let id = 0; id < settings.burst; id++) {
@@ -81,7 +100,10 @@ const makeBurst = (): void => {
     if (!isTenfoldError(error)) throw error;
   } finally {
     log?.flush();
-    if (log !== undefined && !told) told = process.send?.("making") !== undefined;
+    if (log !== undefined && !told) {
+      told = true;
+      tell({});
+    }
   }
   setTimeout(makeBurst, settings.pauseMs);
 };

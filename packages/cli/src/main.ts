@@ -14,12 +14,15 @@ import { version } from "./version.ts";
  */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("tenfold")
-    .description("Runs a whole fleet on one machine, or one process of it.")
+    .description("Runs a fleet on one machine or several, or one process of it.")
     .version(version);
   program
     .command("up")
-    .description("start a fleet and keep it running until Ctrl-C")
+    .description("start a fleet, or one host's share of it, and keep it running until Ctrl-C")
     .argument("<fleet-file>", "the file that exports defineFleet(…) as default")
+    .option("--host <name>", "which host of the fleet file this machine is, when it has several")
+    .option("--coordinator <url>", "an etcd that runs: etcd://HOST:PORT,HOST:PORT")
+    .option("--join <token>", "the fleet's token, or file:PATH or env:NAME (default $TENFOLD_JOIN)")
     .option("--data <dir>", "the fleet's data folder (default .tenfold/NAME)")
     .option("--ports <from>", "move the fleet to 1,000 ports from this one", portNumber)
     .option("--fresh", "start with empty data")

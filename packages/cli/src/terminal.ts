@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { styleText } from "node:util";
 
-import type { BootStep, FleetEvent, FleetPlan, FleetStatus } from "tenfold/fleet";
+import type { BootStep, FleetEvent, FleetPlan, FleetStatus, HostStatus } from "tenfold/fleet";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -11,6 +12,9 @@ const stateStyles: Readonly<Record<string, Style>> = {
   stopping: "dim",
   stopped: "dim",
   failed: "red",
+  away: "red",
+  unreachable: "red",
+  up: "green",
 };
 
 export function stepLine({ title, atMs }: BootStep): string {
@@ -25,16 +29,19 @@ export function eventLine(event: FleetEvent): string {
   return `${styleText("dim", time)}  ${instance} ${event.message}`;
 }
 
-export function statusTable({ fleet, host, instances }: FleetStatus): string {
-  const rows = instances.map(({ name, state, pid, address, port, restarts, lastExit }) => [
+export function statusTable({ fleet, hosts, instances }: FleetStatus): string {
+  const severalHosts = hosts.length > 1;
+  const rows = instances.map(({ name, state, host, pid, address, port, restarts, lastExit }) => [
     name,
     state,
+    ...(severalHosts ? [host] : []),
     String(pid ?? "-"),
     `${address}:${port}`,
     String(restarts),
     restarts > 0 ? (lastExit ?? "") : "",
   ]);
-  const head = ["instance", "state", "pid", "address", "restarts", "last end"];
+  const hostColumn = severalHosts ? ["host"] : [];
+  const head = ["instance", "state", ...hostColumn, "pid", "address", "restarts", "last end"];
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
@@ -47,7 +54,15 @@ export function statusTable({ fleet, host, instances }: FleetStatus): string {
     const text = line(row);
     return text.replace(/ (\w+)/, (all, state) => all.replace(state, coloured(state)));
   });
-  return [`fleet ${fleet} on host ${host}`, styleText("dim", line(head)), ...body].join("\n");
+  return [
+    `fleet ${fleet} on ${hosts.map(hostText).join(", ")}`,
+    styleText("dim", line(head)),
+    ...body,
+  ].join("\n");
+}
+
+function hostText({ name, zone, state }: HostStatus): string {
+  return `host ${name} (${zone}): ${coloured(state)}`;
 }
 
 function coloured(state: string): string {
@@ -58,12 +73,17 @@ function coloured(state: string): string {
 export function welcome(plan: FleetPlan, token: string): string {
   const { address, hints } = plan;
   const port = (kind: string) => plan.processes.find((each) => each.kind === kind)?.port;
+  const joining =
+    plan.hosts.length > 1
+      ? [`  token     ${join(plan.dataFolder, "token")}, for --join on the other hosts`]
+      : [];
   const [gateway, console] = [port("gateway"), port("console")];
   const bold = (text: string) => styleText("bold", text);
   return [
     "",
     ...(gateway ? [`  gateway   ${bold(`http://${address}:${gateway}`)}`] : []),
     ...(console ? [`  console   ${bold(`http://${address}:${console}/?token=${token}`)}`] : []),
+    ...joining,
     "",
     ...hints.map((hint) => `  ${hint}`),
     "  npx tenfold status            # what runs",

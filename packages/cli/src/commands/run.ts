@@ -25,11 +25,17 @@ import { version } from "../version.ts";
  */
 export async function run(name: string, options: { readonly fleet: string }): Promise<void> {
   const { definition, path } = await loadFleetFile(options.fleet);
-  const plan = planFleet(definition, { dataFolder: resolve(dataRoot, definition.name) });
-  const own = plan.processes.find(({ service }) => service === name);
+  const plan = planFleet(definition, {
+    dataFolder: resolve(dataRoot, definition.name),
+    ...inFleetOf(definition, given()),
+  });
+  const own = plan.fleetProcesses.find(({ service }) => service === name);
   if (own === undefined) throw unknownService(name, plan);
   const service = { ...(await moduleOf(own, definition, path)), name };
-  const running = await runService(service, { ...fromFleetFile(plan, own), ...given() });
+  const running = await runService(service, {
+    ...fromFleetFile(definition, plan, own),
+    ...given(),
+  });
   await running.done;
 }
 
@@ -56,16 +62,35 @@ async function moduleOf(
 }
 
 /** What the fleet file says, for everything that the environment leaves open. */
-function fromFleetFile(plan: FleetPlan, own: ProcessPlan): Record<string, string> {
+function fromFleetFile(
+  definition: FleetDefinition,
+  plan: FleetPlan,
+  own: ProcessPlan,
+): Record<string, string> {
   const secrets = fleetSecrets(plan, own.stores);
   const joins = existsSync(join(plan.dataFolder, "token"));
   return {
     TENFOLD_FLEET: plan.fleet,
     TENFOLD_VERSION: version,
-    TENFOLD_COORDINATOR: `etcd://${plan.coordinator}`,
+    TENFOLD_COORDINATOR: plan.coordinator,
+    ...(definition.coordinator?.kind === "etcd"
+      ? { TENFOLD_COORDINATOR_ACCESS: JSON.stringify(definition.coordinator.access) }
+      : {}),
     TENFOLD_SETTINGS: JSON.stringify(own.settings),
     ...(joins ? { TENFOLD_TOKEN: secrets.token } : {}),
     ...(joins ? { TENFOLD_STORES: JSON.stringify(secrets.stores) } : {}),
+  };
+}
+
+/** A fleet of several hosts has no coordinator of its own: the environment may name it. */
+function inFleetOf(
+  { hosts = {} }: FleetDefinition,
+  { TENFOLD_HOST: host, TENFOLD_COORDINATOR: coordinator }: Record<string, string>,
+): { readonly host?: string; readonly coordinator?: string } {
+  if (Object.keys(hosts).length < 2) return {};
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(coordinator === undefined ? {} : { coordinator }),
   };
 }
 
@@ -77,7 +102,7 @@ function given(): Record<string, string> {
 }
 
 function unknownService(name: string, plan: FleetPlan): TenfoldError {
-  const names = [...new Set(plan.processes.map(({ service }) => service))].join(", ");
+  const names = [...new Set(plan.fleetProcesses.map(({ service }) => service))].join(", ");
   return new TenfoldError(
     "TENFOLD_FLEET_INSTANCE_UNKNOWN",
     `The fleet ${plan.fleet} has no service "${name}"; it has ${names}.`,

@@ -2,7 +2,14 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { createSupervisor, planFleet, type Supervisor } from "tenfold/fleet";
+import {
+  createSupervisor,
+  type FleetPlan,
+  joinToken,
+  planFleet,
+  type Supervisor,
+} from "tenfold/fleet";
+import { TenfoldError } from "tenfold/runtime";
 
 import { loadFleetFile } from "../fleet-file.ts";
 import { dataRoot } from "../running-fleet.ts";
@@ -11,23 +18,32 @@ import { version } from "../version.ts";
 
 export interface UpOptions {
   readonly data?: string;
+  readonly host?: string;
+  readonly coordinator?: string;
+  readonly join?: string;
   readonly ports?: number;
   readonly fresh?: boolean;
   readonly json?: boolean;
 }
 
-/** `tenfold up`: starts a fleet, tells what happens, and stops it on Ctrl-C. */
+/** `tenfold up`: starts a host's share of a fleet, tells what happens, and stops it on Ctrl-C. */
 export async function up(file: string, options: UpOptions): Promise<void> {
   const { definition, path, notice } = await loadFleetFile(file);
+  const { host, coordinator, ports: portsFrom } = options;
   const plan = planFleet(definition, {
     dataFolder: resolve(options.data ?? join(dataRoot, definition.name)),
-    ...(options.ports === undefined ? {} : { portsFrom: options.ports }),
+    ...(host === undefined ? {} : { host }),
+    ...(coordinator === undefined ? {} : { coordinator }),
+    ...(portsFrom === undefined ? {} : { portsFrom }),
   });
+  if (host === undefined && plan.hosts.length > 1) throw hostNeeded(plan);
+  const token = await joinToken(options.join ?? process.env.TENFOLD_JOIN);
   const say = teller(options.json ?? false);
   if (notice !== undefined) {
     say({ event: "notice", notice }, `${notice}: its sources run, which need more memory.`);
   }
-  say({ event: "starting", fleet: plan.fleet }, `Starting fleet ${plan.fleet} …`);
+  const share = plan.hosts.length > 1 ? `, host ${plan.host}` : "";
+  say({ event: "starting", fleet: plan.fleet }, `Starting fleet ${plan.fleet}${share} …`);
   let isUp = false;
   const supervisor = await createSupervisor({
     plan,
@@ -39,6 +55,7 @@ export async function up(file: string, options: UpOptions): Promise<void> {
     resolveFrom: import.meta.url,
     version,
     fresh: options.fresh ?? false,
+    ...(token === undefined ? {} : { join: token }),
     onStep: (step) => say({ event: "step", ...step }, stepLine(step)),
     onEvent: (event) => {
       if (isUp || event.unexpected) say({ event: "change", ...event }, eventLine(event));
@@ -60,6 +77,14 @@ export async function up(file: string, options: UpOptions): Promise<void> {
   }
 }
 
+function hostNeeded({ fleet, hosts }: FleetPlan): TenfoldError {
+  return new TenfoldError(
+    "TENFOLD_FLEET_HOST_NEEDED",
+    `The fleet ${fleet} has several hosts: say which this machine is, by --host ` +
+      `${hosts.map(({ name }) => name).join(" or ")}.`,
+  );
+}
+
 type Say = (event: object, text: string) => void;
 
 function teller(json: boolean): Say {
@@ -69,13 +94,14 @@ function teller(json: boolean): Say {
 }
 
 /** What a script that started the fleet wants to know. */
-function ready(plan: ReturnType<typeof planFleet>): object {
+function ready(plan: FleetPlan): object {
   const url = (kind: string): string | undefined => {
     const process = plan.processes.find((each) => each.kind === kind);
     return process && `http://${plan.address}:${process.port}`;
   };
   return {
     event: "ready",
+    host: plan.host,
     gateway: url("gateway"),
     console: url("console"),
     admin: `http://${plan.address}:${plan.adminPort}`,

@@ -1,6 +1,5 @@
 import { type Coordinator, fleetKeys, type WatchedMap, watchedMap } from "tenfold/coordination";
 import { parseMember } from "tenfold/discovery";
-import { decodeSlotMap } from "tenfold/partitioning";
 import { decodeTopology } from "tenfold/replication";
 import { errorText, type Runtime } from "tenfold/runtime";
 import { parseExposition } from "tenfold/telemetry";
@@ -8,6 +7,7 @@ import { parseExposition } from "tenfold/telemetry";
 import type { FleetView } from "./fleet-view.ts";
 import { fetchText } from "./http-fetch.ts";
 import { memberSample } from "./member-sample.ts";
+import { placementReader } from "./placement-reader.ts";
 import type { SupervisorClient } from "./supervisor-client.ts";
 
 export interface CollectorOptions {
@@ -149,7 +149,8 @@ function watchMaps(options: CollectorOptions, signal: AbortSignal): { close(): v
   const watchOptions = { signal, runtime };
   const members = watchedMap(coordinator, keys.members(), parseMember, watchOptions);
   const topology = watchedMap(coordinator, keys.topology(), decodeTopology, watchOptions);
-  const placement = watchedMap(coordinator, keys.placement(""), decodeSlotMap, watchOptions);
+  const readPlacement = placementReader(runtime.log);
+  const placement = watchedMap(coordinator, keys.placement(""), readPlacement, watchOptions);
   const follow = <Value>(map: WatchedMap<Value>, told: (map: ReadonlyMap<string, Value>) => void) =>
     void (async () => {
       for await (const current of map.watch()) told(current);

@@ -6,7 +6,9 @@ export interface SupervisedInstance {
   readonly name: string;
   readonly service: string;
   readonly kind: string;
-  readonly state: Exclude<InstanceStatus, "silent">;
+  /** away: the supervisor of its host does not answer. */
+  readonly state: Exclude<InstanceStatus, "silent"> | "away";
+  readonly host?: string;
   readonly address?: string;
   readonly pid?: number | null;
   readonly port?: number | null;
@@ -72,7 +74,7 @@ function fromSupervisor(
     // A store may be named as a service is.
     service: role === "database" ? `store/${one.service}` : one.service,
     role,
-    host: member?.host ?? input.host,
+    host: member?.host ?? one.host ?? input.host,
     status: supervisedStatus(one, figures, input),
     version: member?.version,
     pid: one.pid ?? undefined,
@@ -117,6 +119,7 @@ function supervisedStatus(
   figures: InstanceFigures | undefined,
   input: InstanceTableInput,
 ): InstanceStatus {
+  if (one.state === "away") return "silent";
   // What never showed metrics has none to fall silent with.
   if (figures === undefined) return one.state;
   const silent = isSilent(figures, one.readyAtMs ?? undefined, input);

@@ -1,5 +1,7 @@
 /** Where the maps of a fleet stand in the coordinator: one folder a fleet, one a map. */
 export interface FleetKeys {
+  /** `/tenfold/FLEET/`: all of the fleet's. */
+  all(): string;
   /** `…/members/` or, with a service, `…/members/posts/`. */
   members(service?: string): string;
   member(service: string, instance: string): string;
@@ -8,7 +10,6 @@ export interface FleetKeys {
   /** The entry that says which slot of a store lives on which shard. */
   placement(store: string): string;
   /** The folder of claimed numbers of one kind, such as Snowflake workers. */
-  numbers(kind: string): string;
   /** The folder in which the waiters for a lock stand in line. */
   lock(name: string): string;
   /** The folder in which the candidates of an election stand in line. */
@@ -19,21 +20,32 @@ export interface FleetKeys {
   settingDefinitions(): string;
   /** What each setting was before. */
   settingHistory(): string;
+  numbers(kind?: string): string;
+  /** `…/hosts/` or, with a name, the entry of the supervisor that runs there. */
+  hosts(host?: string): string;
+  /** `…/homes/` or, with what keeps data, the entry that says on which host it does. */
+  homes(name?: string): string;
+  /** The digest of the token that a host must show to join. */
+  joinToken(): string;
 }
 
 export function fleetKeys(fleet: string): FleetKeys {
   const root = `/tenfold/${fleet}`;
   return {
+    all: () => `${root}/`,
     members: (service) => (service ? `${root}/members/${service}/` : `${root}/members/`),
     member: (service, instance) => `${root}/members/${service}/${instance}`,
     topology: (store, shard) =>
       store && shard ? `${root}/topology/${store}/${shard}` : `${root}/topology/`,
     placement: (store) => `${root}/placement/${store}`,
-    numbers: (kind) => `${root}/numbers/${kind}/`,
     lock: (name) => `${root}/locks/${name}/`,
     election: (name) => `${root}/elections/${name}/`,
     settings: () => `${root}/settings/`,
     settingDefinitions: () => `${root}/setting-definitions/`,
     settingHistory: () => `${root}/setting-history/`,
+    numbers: (kind) => (kind ? `${root}/numbers/${kind}/` : `${root}/numbers/`),
+    hosts: (host = "") => `${root}/hosts/${host}`,
+    homes: (name = "") => `${root}/homes/${name}`,
+    joinToken: () => `${root}/join-token`,
   };
 }

@@ -14,13 +14,14 @@ let killed: string[];
 beforeEach(async () => {
   killed = [];
   const actions = {
-    status: () => ({ fleet: "shop", host: "local", zone: "local", pid: 1, instances: [] }),
+    status: () => ({ fleet: "shop", host: "a", zone: "z", pid: 1, hosts: [], instances: [] }),
     kill: (instance: string) => void killed.push(instance),
     restart: async () => [],
-    stopSoon: () => {},
   };
+  const ofFleet = { ...actions, kill: (name: string) => void killed.push(`${name}, anywhere`) };
   const events = createEventLog("/nonexistent/events.jsonl", systemClock, () => {});
-  server = await createAdminApi({ host: "127.0.0.1", port: 0, token, actions, events });
+  const actionsOf = { ofHost: actions, ofFleet, stopSoon: () => {} };
+  server = await createAdminApi({ host: "127.0.0.1", port: 0, token, events, ...actionsOf });
   const address = server.address();
   port = typeof address === "object" && address !== null ? address.port : 0;
 });
@@ -30,7 +31,7 @@ afterEach(() => {
 });
 
 async function post(body: string, type = "application/json"): Promise<[number, string]> {
-  const response = await fetch(`http://127.0.0.1:${port}/v1/kill`, {
+  const response = await fetch(`http://127.0.0.1:${port}/v1/kill?scope=host`, {
     method: "POST",
     headers: { authorization: `Bearer ${token}`, "content-type": type },
     body,
@@ -71,4 +72,14 @@ test("a request target that is no URL is not found", async () => {
 test("without the token nothing is done", async () => {
   const response = await fetch(`http://127.0.0.1:${port}/v1/stop`, { method: "POST" });
   expect(response.status).toBe(401);
+});
+
+test("what is asked without a scope is asked of the whole fleet", async () => {
+  const response = await fetch(`http://127.0.0.1:${port}/v1/kill`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: '{"instance":"posts-1"}',
+  });
+  expect(response.status).toBe(200);
+  expect(killed).toEqual(["posts-1, anywhere"]);
 });

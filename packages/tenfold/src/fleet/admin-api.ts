@@ -7,9 +7,11 @@ import { readJson } from "./json-body.ts";
 import type { ProcessStatus } from "./managed-process.ts";
 import { checkAdminRequest } from "./trust.ts";
 
-/** One process as the admin API tells of it. */
-export interface InstanceStatus extends ProcessStatus {
+/** One process as the admin API tells of it; away: its host's supervisor does not answer. */
+export interface InstanceStatus extends Omit<ProcessStatus, "state"> {
+  readonly state: ProcessStatus["state"] | "away";
   readonly name: string;
+  readonly host: string;
   readonly service: string;
   readonly kind: string;
   readonly address: string;
@@ -17,34 +19,49 @@ export interface InstanceStatus extends ProcessStatus {
   readonly adminPort: number | undefined;
 }
 
+/**
+ * up: its supervisor answers. unreachable: it is in the map of hosts, and does not answer. away: it
+ * is not in the map either.
+ */
+export interface HostStatus {
+  readonly name: string;
+  readonly zone: string;
+  readonly address: string;
+  readonly state: "up" | "unreachable" | "away";
+}
+
 export interface FleetStatus {
   readonly fleet: string;
+  /** The host that was asked, and its supervisor. */
   readonly host: string;
   readonly zone: string;
   readonly pid: number;
+  readonly hosts: readonly HostStatus[];
   readonly instances: readonly InstanceStatus[];
 }
 
-/** What the admin API can do; the supervisor is one. */
+/** What the admin API can do, for one host or for all. */
 export interface AdminActions {
-  status(): FleetStatus;
+  status(): Promise<FleetStatus> | FleetStatus;
   /** @throws TENFOLD_FLEET_INSTANCE_UNKNOWN, TENFOLD_FLEET_INSTANCE_DOWN */
-  kill(instance: string, signal: NodeJS.Signals): void;
+  kill(instance: string, signal: NodeJS.Signals): Promise<void> | void;
   /**
    * One instance after the other, and one request after the other; returns their names.
    * @throws TENFOLD_FLEET_INSTANCE_UNKNOWN, TENFOLD_FLEET_START_FAILED when one does not come back;
    * the rest then goes on as it is
    */
   restart(name: string): Promise<readonly string[]>;
-  /** Begins to stop the fleet. */
-  stopSoon(): void;
 }
 
 export interface AdminApiOptions {
   readonly host: string;
   readonly port: number;
   readonly token: string;
-  readonly actions: AdminActions;
+  /** For this host alone, when asked with `scope=host`, and for the whole fleet. */
+  readonly ofHost: AdminActions;
+  readonly ofFleet: AdminActions;
+  /** Begins to stop this host's share. */
+  readonly stopSoon: () => void;
   readonly events: EventLog;
 }
 
@@ -54,8 +71,9 @@ const signals = ["SIGKILL", "SIGTERM", "SIGSTOP", "SIGCONT"];
 
 /**
  * The supervisor's admin API: `GET /v1/state`, `GET /v1/events?after=&waitMs=`,
- * `POST /v1/kill {instance, signal?}`, `POST /v1/restart {name}`, `POST /v1/stop`. Wants the
- * fleet's token and checks Host and Origin, on loopback too.
+ * `POST /v1/kill {instance, signal?}`, `POST /v1/restart {name}`, `POST /v1/stop`. With
+ * `?scope=host` state, kill and restart are this host's alone; events and stop always are. Wants
+ * the fleet's token and checks Host and Origin, on loopback too.
  */
 export async function createAdminApi(options: AdminApiOptions): Promise<Server> {
   const server = createServer((request, response) => {
@@ -73,7 +91,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { token, host, port, actions, events } = options;
+  const { token, host, port, events } = options;
   const trust = checkAdminRequest(
     {
       method: request.method ?? "GET",
@@ -85,9 +103,11 @@ async function answer(
   );
   if (!trust.ok) return send(response, trust.status, failure(trust.code, trust.message));
   const url = URL.parse(request.url ?? "/", "http://admin");
+  const isOfHost = url?.searchParams.get("scope") === "host";
+  const actions = isOfHost ? options.ofHost : options.ofFleet;
   switch (`${request.method} ${url?.pathname}`) {
     case "GET /v1/state":
-      return send(response, 200, actions.status());
+      return send(response, 200, await actions.status());
     case "GET /v1/events": {
       const number = (name: string) => Math.max(0, Number(url?.searchParams.get(name)) || 0);
       const [after, waitMs] = [number("after"), Math.min(number("waitMs"), waitMsMax)];
@@ -100,7 +120,7 @@ async function answer(
         const message = `signal must be one of ${signals.join(", ")}`;
         return send(response, 400, failure("TENFOLD_OPTION_INVALID", message));
       }
-      actions.kill(name, signal as NodeJS.Signals);
+      await actions.kill(name, signal as NodeJS.Signals);
       return send(response, 200, { killed: name, signal });
     }
     case "POST /v1/restart": {
@@ -108,7 +128,7 @@ async function answer(
       return send(response, 200, { restarted: await actions.restart(name) });
     }
     case "POST /v1/stop":
-      actions.stopSoon();
+      options.stopSoon();
       return send(response, 202, { stopping: true });
     default:
       return send(response, 404, failure("TENFOLD_OPTION_INVALID", "no such admin operation"));

@@ -5,6 +5,7 @@ import {
   defineFleet,
   durableQueue,
   embedded,
+  etcd,
   type FleetDefinition,
   shardedPostgres,
 } from "./fleet-definition.ts";
@@ -77,7 +78,30 @@ const bad: [string, object, RegExp][] = [
     { ...good, hosts: { a: { address: "localhost" } } },
     /IPv4.*localhost/,
   ],
-  ["two hosts", { ...good, hosts: { a: {}, b: {} } }, /one machine/],
+  ["no host", { ...good, hosts: {} }, /1 to 100 hosts/],
+  ["an address twice", { ...good, hosts: { a: {}, b: {} } }, /hosts\.b\.address.*its own/],
+  [
+    "a host that is not there",
+    { ...good, services: { items: { ...good.services.items, hosts: ["b"] } } },
+    /items\.hosts must be one of: a; got "b"/,
+  ],
+  ["an empty list of hosts", { ...good, console: { port: 1, hosts: [] } }, /at least one host/],
+  [
+    "another spread",
+    { ...good, services: { items: { ...good.services.items, spread: "rack" } } },
+    /items\.spread must be zone or host; got "rack"/,
+  ],
+  ["an etcd that is no URL", { ...good, coordinator: etcd("consul://c") }, /Endpoints look like/],
+  [
+    "an unknown access",
+    { ...good, coordinator: { kind: "etcd", url: "etcd://c", access: { passwd: "env:P" } } },
+    /has no "passwd"/,
+  ],
+  [
+    "a user without a password",
+    { ...good, coordinator: etcd("etcd://c", { user: "shop" }) },
+    /both, user and password/,
+  ],
   [
     "another coordinator",
     { ...good, coordinator: { kind: "consul" } },
@@ -108,6 +132,20 @@ test("a URL with a password in the fleet file is refused without repeating it", 
   const stores = { db: shardedPostgres({ urls }) };
   expect(() => defineFleet({ ...good, stores })).toThrow(/urls\[0\] must be a reference/);
   expect(() => defineFleet({ ...good, stores })).not.toThrow(/hunter2/);
+});
+
+test("a password of etcd in the fleet file is refused without repeating it", () => {
+  const coordinator = etcd("etcd://c", { user: "shop", password: "hunter2" });
+  expect(() => defineFleet({ ...good, coordinator })).toThrow(/password must be a reference/);
+  expect(() => defineFleet({ ...good, coordinator })).not.toThrow(/hunter2/);
+});
+
+test("a queue of our own on several hosts must be said to be a single point", () => {
+  const hosts = { a: { address: "10.0.0.1" }, b: { address: "10.0.0.2" } };
+  const error = expect.objectContaining({ code: "TENFOLD_FLEET_SINGLE_POINT" });
+  expect(() => defineFleet({ ...good, hosts })).toThrow(error);
+  const queues = { jobs: durableQueue({ singlePointOfFailure: true }) };
+  expect(() => defineFleet({ ...good, hosts, queues })).not.toThrow();
 });
 
 test("names are checked by the compiler too", () => {

@@ -1,3 +1,4 @@
+import type { CoordinatorAccess } from "./coordinator-access.ts";
 import { validateFleet } from "./fleet-validation.ts";
 
 export interface HostDefinition {
@@ -22,6 +23,10 @@ export interface ServiceDefinition<Store extends string = string, Queue extends 
   readonly module: string;
   /** How many processes run it, 1 … 99. Default 1. */
   readonly instances?: number;
+  /** What its instances are spread over first, zones (default) or hosts alone. */
+  readonly spread?: "zone" | "host";
+  /** The hosts that may run it. Default all. */
+  readonly hosts?: readonly string[];
   /** A port that people know, for a service with one instance; otherwise the plan gives one. */
   readonly port?: number;
   /** What the service reads as `context.settings`: JSON, or a function of where things are. */
@@ -42,12 +47,28 @@ export interface GatewayRoute<Name extends string = string> {
 
 export interface GatewayDefinition<Name extends string = string> {
   readonly port: number;
+  /** The hosts that run one each. Default all, so that a client may know two. */
+  readonly hosts?: readonly string[];
   readonly routes: readonly GatewayRoute<Name>[];
+}
+
+export interface ConsoleDefinition {
+  readonly port: number;
+  /** The hosts that run one each. Default the first. */
+  readonly hosts?: readonly string[];
 }
 
 /** One durable node of our own, its own process: a single point that restarts in under a second. */
 export interface EmbeddedCoordinator {
   readonly kind: "embedded";
+}
+
+/** An etcd that you run, three nodes or more where it must survive one. */
+export interface EtcdCoordinator {
+  readonly kind: "etcd";
+  /** `etcd://HOST:PORT,HOST:PORT` */
+  readonly url: string;
+  readonly access: CoordinatorAccess;
 }
 
 /** PostgreSQL shards: servers that the fleet runs itself, or servers given by URL. */
@@ -65,6 +86,8 @@ export interface PostgresStore {
    * Secret references to connection URLs, such as `env:POSTS_SHARD_0`; absent: servers of our own.
    */
   readonly urls: readonly string[] | undefined;
+  /** The hosts that may run its servers; undefined: all. A primary stays where its data is. */
+  readonly hosts: readonly string[] | undefined;
 }
 
 /** A durable queue on SQLite, its own process, with the index of what is pending by key. */
@@ -72,6 +95,10 @@ export interface SqliteQueue {
   readonly kind: "sqlite";
   /** Messages that may be waiting before producers are pushed back. Default 1,000,000. */
   readonly waitingMax: number;
+  /** It runs on one host and ends with it: with several hosts this must be said. */
+  readonly singlePointOfFailure: boolean;
+  /** The hosts that may run it; undefined: all. It stays where its data is. */
+  readonly hosts: readonly string[] | undefined;
 }
 
 export interface FleetDefinition<
@@ -83,9 +110,10 @@ export interface FleetDefinition<
   readonly name: string;
   /** Left out: this machine, as "local" on 127.0.0.1. */
   readonly hosts?: Readonly<Record<string, HostDefinition>>;
-  readonly coordinator?: EmbeddedCoordinator;
+  /** Default `embedded()`, which several hosts cannot share. */
+  readonly coordinator?: EmbeddedCoordinator | EtcdCoordinator;
   readonly gateway?: GatewayDefinition<NoInfer<Name>>;
-  readonly console?: { readonly port: number };
+  readonly console?: ConsoleDefinition;
   readonly services: Readonly<Record<Name, ServiceDefinition<NoInfer<Store>, NoInfer<Queue>>>>;
   readonly stores?: Readonly<Record<Store, PostgresStore>>;
   readonly queues?: Readonly<Record<Queue, SqliteQueue>>;
@@ -97,19 +125,28 @@ export interface FleetDefinition<
  * Declares a fleet: what runs, how often, and what it needs. The file that exports it as default
  * is what `tenfold up` reads; the same file describes one machine and many.
  *
- * @throws TENFOLD_FLEET_DEFINITION_INVALID naming the place, what was expected and what came.
+ * @throws TENFOLD_FLEET_DEFINITION_INVALID naming the place, what was expected and what came;
+ * TENFOLD_FLEET_SINGLE_POINT for a queue of our own, on one of several hosts, that does not say so
  */
 export function defineFleet<
   const Name extends string,
   const Store extends string = never,
   const Queue extends string = never,
->(definition: FleetDefinition<Name, Store, Queue>): FleetDefinition {
-  validateFleet(definition as unknown as FleetDefinition);
-  return definition as unknown as FleetDefinition;
+>(definition: FleetDefinition<Name, Store, Queue>): FleetDefinition<Name, Store, Queue> {
+  validateFleet(definition);
+  return definition;
 }
 
 export function embedded(): EmbeddedCoordinator {
   return { kind: "embedded" };
+}
+
+/**
+ * @param url `etcd://HOST:PORT,HOST:PORT`
+ * @param access what the servers ask for; every secret in it is a reference, `file:` or `env:`
+ */
+export function etcd(url: string, access: CoordinatorAccess = {}): EtcdCoordinator {
+  return { kind: "etcd", url, access };
 }
 
 export type ShardedPostgresOptions =
@@ -118,6 +155,7 @@ export type ShardedPostgresOptions =
       readonly standbys?: number;
       readonly slots?: number;
       readonly readFrom?: "primary";
+      readonly hosts?: readonly string[];
     }
   | {
       readonly urls: readonly string[];
@@ -127,7 +165,8 @@ export type ShardedPostgresOptions =
 
 /**
  * @param options `shards` and `standbys` (default 0) for servers that the fleet runs, or `urls`,
- * one a shard, for servers that you run; `slots` 2 … 8,192, default 1,024.
+ * one a shard, for servers that you run; `slots` 2 … 8,192, default 1,024; `hosts` that may run the
+ * servers, default all.
  */
 export function shardedPostgres(options: ShardedPostgresOptions): PostgresStore {
   const urls = "urls" in options ? options.urls : undefined;
@@ -138,9 +177,17 @@ export function shardedPostgres(options: ShardedPostgresOptions): PostgresStore 
     slots: options.slots ?? 1_024,
     readFrom: options.readFrom ?? "primary",
     urls,
+    hosts: "urls" in options ? undefined : options.hosts,
   };
 }
 
-export function durableQueue(options: { readonly waitingMax?: number } = {}): SqliteQueue {
-  return { kind: "sqlite", waitingMax: options.waitingMax ?? 1_000_000 };
+export interface DurableQueueOptions {
+  readonly waitingMax?: number;
+  readonly singlePointOfFailure?: boolean;
+  readonly hosts?: readonly string[];
+}
+
+export function durableQueue(options: DurableQueueOptions = {}): SqliteQueue {
+  const { waitingMax = 1_000_000, singlePointOfFailure = false, hosts } = options;
+  return { kind: "sqlite", waitingMax, singlePointOfFailure, hosts };
 }

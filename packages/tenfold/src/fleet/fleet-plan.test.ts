@@ -1,10 +1,17 @@
 import { expect, test } from "vitest";
 
-import { defineFleet, durableQueue, shardedPostgres } from "./fleet-definition.ts";
+import {
+  defineFleet,
+  durableQueue,
+  embedded,
+  etcd,
+  type Places,
+  shardedPostgres,
+} from "./fleet-definition.ts";
 import { planFleet } from "./fleet-plan.ts";
 import { plannedPorts } from "./preflight.ts";
 
-const fleet = defineFleet({
+const shop = {
   name: "shop",
   gateway: { port: 8080, routes: [{ path: "/items", service: "items" }] },
   console: { port: 8090 },
@@ -13,18 +20,20 @@ const fleet = defineFleet({
     pages: { module: "./pages.ts", port: 8081 },
     crawler: {
       module: "./crawler.ts",
-      settings: ({ addressOf }) => ({ allow: [addressOf("pages")] }),
+      settings: ({ addressOf }: Places) => ({ allow: [addressOf("pages")] }),
     },
   },
   stores: { db: shardedPostgres({ shards: 2, standbys: 1 }) },
   queues: { jobs: durableQueue() },
-});
+} as const;
+const fleet = defineFleet(shop);
 
 test("the same file gives the same plan, and no port is planned twice", () => {
   const plan = planFleet(fleet, { dataFolder: "/data" });
   expect(planFleet(fleet, { dataFolder: "/data" })).toEqual(plan);
   const ports = plan.processes.flatMap(({ port, adminPort }) => [port, adminPort]);
-  ports.push(plan.adminPort, ...plan.stores.map(({ portsFrom }) => portsFrom));
+  const servers = plan.stores.flatMap(({ shards }) => shards.flatMap((shard) => shard.servers));
+  ports.push(plan.adminPort, ...servers.map(({ port }) => port));
   expect(new Set(ports).size).toBe(ports.length);
   expect(plan.processes.map(({ name }) => name)).toEqual([
     "coordinator",
@@ -99,4 +108,74 @@ test("the ports of database servers are checked with the others before anything 
   const ports = plannedPorts(planFleet(fleet, { dataFolder: "/data" }));
   const servers = [...ports.values()].filter((purpose) => purpose.startsWith("pg-"));
   expect(servers).toEqual(["pg-db-0-1", "pg-db-0-2", "pg-db-1-1", "pg-db-1-2"]);
+});
+
+const three = defineFleet({
+  ...shop,
+  hosts: {
+    a: { address: "10.0.0.1", zone: "z1" },
+    b: { address: "10.0.0.2", zone: "z2" },
+    c: { address: "10.0.0.3", zone: "z3", portsFrom: 20_000 },
+  },
+  coordinator: etcd("etcd://10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379"),
+  queues: { jobs: durableQueue({ singlePointOfFailure: true }) },
+});
+const shareOf = (host: string) => planFleet(three, { dataFolder: `/data/${host}`, host });
+
+test("every host computes the same whole and runs its own part of it", () => {
+  const [a, b, c] = [shareOf("a"), shareOf("b"), shareOf("c")];
+  expect(b.fleetProcesses).toEqual(a.fleetProcesses);
+  expect(c.hosts).toEqual(a.hosts);
+  const shares = [a, b, c].flatMap(({ processes }) => processes.map(({ name }) => name));
+  expect(shares.toSorted()).toEqual(a.fleetProcesses.map(({ name }) => name).toSorted());
+  for (const plan of [a, b, c]) {
+    expect(plan.coordinator).toMatch(/^etcd:\/\/10\.0\.0\.1:2379,/);
+    expect(new Set(plan.processes.map(({ address }) => address))).toEqual(new Set([plan.address]));
+    const purposes = [...plannedPorts(plan).values()];
+    expect(purposes).toHaveLength(1 + 2 * plan.processes.length + serversOn(plan));
+    expect(purposes).toContain(`gateway-${plan.host}`);
+    expect(purposes).not.toContain("coordinator");
+  }
+  expect(c.processes.every(({ adminPort }) => adminPort >= 20_000)).toBe(true);
+});
+
+const serversOn = (plan: ReturnType<typeof planFleet>): number =>
+  plan.stores.flatMap(({ hosts }) => [...hosts.values()]).filter((host) => host === plan.host)
+    .length;
+
+test("a shard's primary and its standby are on different hosts, wherever one asks", () => {
+  const [{ shards, hosts } = { shards: [], hosts: new Map() }] = shareOf("b").stores;
+  const where = shards.map(({ servers }) => servers.map(({ name }) => hosts.get(name)));
+  expect(where).toEqual([
+    ["a", "b"],
+    ["c", "a"],
+  ]);
+  const addresses = shards.flatMap(({ servers }) => servers.map(({ address }) => address));
+  expect(addresses).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.1"]);
+});
+
+test("a setting is the same on every host, a hint names the nearest", () => {
+  const hinted = defineFleet({ ...three, hints: ({ addressOf }) => [addressOf("gateway")] });
+  const hints = (host: string) => planFleet(hinted, { dataFolder: "/data", host }).hints;
+  expect([hints("a"), hints("c")]).toEqual([["10.0.0.1:8080"], ["10.0.0.3:8080"]]);
+});
+
+test("several hosts cannot share an embedded coordinator, whatever its name", () => {
+  const own = { ...three, coordinator: embedded() };
+  const options = { dataFolder: "/data", host: "a" };
+  expect(() => planFleet(own, options)).toThrow(
+    expect.objectContaining({ code: "TENFOLD_FLEET_SINGLE_POINT" }),
+  );
+  const overridden = planFleet(own, { ...options, coordinator: "etcd://e:1" });
+  expect(overridden).toMatchObject({ coordinator: "etcd://e:1", coordinatorAccess: {} });
+});
+
+test("a host that the file does not have is refused by name", () => {
+  expect(() => shareOf("d")).toThrow(/no host "d"; it has a, b, c/);
+});
+
+test("the command line's coordinator takes the embedded one's place", () => {
+  const plan = planFleet(fleet, { dataFolder: "/data", coordinator: "etcd://e:2379" });
+  expect(plan.processes.map(({ kind }) => kind)).not.toContain("coordinator");
+  expect(plan.coordinator).toBe("etcd://e:2379");
 });

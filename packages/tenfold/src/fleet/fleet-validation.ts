@@ -1,6 +1,8 @@
 import { isIP } from "node:net";
 
-import { TenfoldError } from "../runtime/errors.ts";
+import { parseEtcdEndpoints } from "../engines/etcd/endpoints.ts";
+import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { checkCoordinatorAccess } from "./coordinator-access.ts";
 import type { FleetDefinition } from "./fleet-definition.ts";
 
 const namePattern = /^[a-z][a-z0-9-]{0,38}[a-z0-9]$|^[a-z]$/;
@@ -23,15 +25,23 @@ const sections = [
   "hints",
 ];
 
-/** @throws TENFOLD_FLEET_DEFINITION_INVALID at the first mistake. */
+const serviceKeys = [
+  "module",
+  "instances",
+  "spread",
+  "hosts",
+  "port",
+  "settings",
+  "stores",
+  "queues",
+];
+
+/** @throws TENFOLD_FLEET_DEFINITION_INVALID or TENFOLD_FLEET_SINGLE_POINT at the first mistake. */
 export function validateFleet(fleet: FleetDefinition): void {
   knownKeys("the fleet", fleet, sections);
   checkName("name", fleet.name);
   checkHosts(fleet);
-  if (fleet.coordinator !== undefined) {
-    knownKeys("coordinator", fleet.coordinator, ["kind"]);
-    oneOf("coordinator.kind", fleet.coordinator.kind, ["embedded"]);
-  }
+  checkCoordinator(fleet);
   checkStores(fleet);
   checkQueues(fleet);
   checkServices(fleet);
@@ -40,17 +50,37 @@ export function validateFleet(fleet: FleetDefinition): void {
     throw invalid("hints", "a function that returns texts", fleet.hints);
   }
   if (fleet.console !== undefined) {
-    knownKeys("console", fleet.console, ["port"]);
+    knownKeys("console", fleet.console, ["port", "hosts"]);
     whole("console.port", fleet.console.port, 1, 65_535);
+    hostNames("console.hosts", fleet.console.hosts, fleet);
+  }
+}
+
+function checkCoordinator({ coordinator }: FleetDefinition): void {
+  if (coordinator === undefined) return;
+  oneOf("coordinator.kind", Object(coordinator).kind, ["embedded", "etcd"]);
+  const isEtcd = coordinator.kind === "etcd";
+  knownKeys("coordinator", coordinator, isEtcd ? ["kind", "url", "access"] : ["kind"]);
+  if (!isEtcd) return;
+  try {
+    parseEtcdEndpoints(coordinator.url);
+    checkCoordinatorAccess(coordinator.access);
+  } catch (error) {
+    throw new TenfoldError(
+      "TENFOLD_FLEET_DEFINITION_INVALID",
+      `Fleet file: coordinator: ${errorText(error)}`,
+      { cause: error, details: { at: "coordinator" } },
+    );
   }
 }
 
 function checkHosts(fleet: FleetDefinition): void {
   if (fleet.hosts === undefined) return;
   const hosts = entries("hosts", fleet.hosts);
-  if (hosts.length !== 1) {
-    throw invalid("hosts", "exactly one host: a fleet runs on one machine for now", hosts.length);
+  if (hosts.length === 0 || hosts.length > 100) {
+    throw invalid("hosts", "1 to 100 hosts", hosts.length);
   }
+  const addresses = new Set<string>();
   for (const [name, host] of hosts) {
     checkName(`hosts.${name}`, name);
     knownKeys(`hosts.${name}`, host, ["address", "zone", "portsFrom"]);
@@ -58,6 +88,9 @@ function checkHosts(fleet: FleetDefinition): void {
     if (address !== undefined && isIP(address) !== 4) {
       throw invalid(`hosts.${name}.address`, "an IPv4 address", address);
     }
+    const bindsTo = address ?? "127.0.0.1";
+    if (addresses.has(bindsTo)) throw invalid(`hosts.${name}.address`, "its own", bindsTo);
+    addresses.add(bindsTo);
     if (zone !== undefined) checkName(`hosts.${name}.zone`, zone);
     if (portsFrom !== undefined) whole(`hosts.${name}.portsFrom`, portsFrom, 1_024, 64_000);
   }
@@ -72,7 +105,9 @@ function checkServices(fleet: FleetDefinition): void {
     if (reservedServices.includes(name) || name.startsWith("queue-") || name.startsWith("pg-")) {
       throw invalid(at, "a name that the fleet does not use itself", name);
     }
-    knownKeys(at, service, ["module", "instances", "port", "settings", "stores", "queues"]);
+    knownKeys(at, service, serviceKeys);
+    if (service.spread !== undefined) oneOf(`${at}.spread`, service.spread, ["zone", "host"]);
+    hostNames(`${at}.hosts`, service.hosts, fleet);
     if (typeof service.module !== "string" || !/\.(ts|js|mjs)$/.test(service.module)) {
       throw invalid(`${at}.module`, "the path of a .ts or .js module", service.module);
     }
@@ -93,8 +128,9 @@ function checkServices(fleet: FleetDefinition): void {
 function checkGateway(fleet: FleetDefinition): void {
   const { gateway } = fleet;
   if (gateway === undefined) return;
-  knownKeys("gateway", gateway, ["port", "routes"]);
+  knownKeys("gateway", gateway, ["port", "routes", "hosts"]);
   whole("gateway.port", gateway.port, 1, 65_535);
+  hostNames("gateway.hosts", gateway.hosts, fleet);
   if (!Array.isArray(gateway.routes) || gateway.routes.length === 0) {
     throw invalid("gateway.routes", "at least one route", gateway.routes);
   }
@@ -115,7 +151,8 @@ function checkStores(fleet: FleetDefinition): void {
   for (const [name, store] of entries("stores", fleet.stores ?? {})) {
     const at = `stores.${name}`;
     checkName(at, name);
-    knownKeys(at, store, ["kind", "shards", "standbys", "slots", "readFrom", "urls"]);
+    knownKeys(at, store, ["kind", "shards", "standbys", "slots", "readFrom", "urls", "hosts"]);
+    hostNames(`${at}.hosts`, store.hosts, fleet);
     oneOf(`${at}.kind`, store.kind, ["postgres"]);
     whole(`${at}.shards`, store.shards, 1, 40);
     whole(`${at}.standbys`, store.standbys, 0, 5);
@@ -130,11 +167,27 @@ function checkStores(fleet: FleetDefinition): void {
 
 function checkQueues(fleet: FleetDefinition): void {
   for (const [name, queue] of entries("queues", fleet.queues ?? {})) {
-    checkName(`queues.${name}`, name);
-    knownKeys(`queues.${name}`, queue, ["kind", "waitingMax"]);
-    oneOf(`queues.${name}.kind`, queue.kind, ["sqlite"]);
-    whole(`queues.${name}.waitingMax`, queue.waitingMax, 1, 100_000_000);
+    const at = `queues.${name}`;
+    checkName(at, name);
+    knownKeys(at, queue, ["kind", "waitingMax", "singlePointOfFailure", "hosts"]);
+    oneOf(`${at}.kind`, queue.kind, ["sqlite"]);
+    whole(`${at}.waitingMax`, queue.waitingMax, 1, 100_000_000);
+    hostNames(`${at}.hosts`, queue.hosts, fleet);
+    if (Object.keys(fleet.hosts ?? {}).length < 2 || queue.singlePointOfFailure === true) continue;
+    throw new TenfoldError(
+      "TENFOLD_FLEET_SINGLE_POINT",
+      `Fleet file: ${at} is one process on one of several hosts, and ends with it: say ` +
+        "durableQueue({ singlePointOfFailure: true }) to have it so.",
+      { details: { at } },
+    );
   }
+}
+
+function hostNames(at: string, names: readonly string[] | undefined, fleet: FleetDefinition) {
+  if (names === undefined) return;
+  references(at, names, fleet.hosts);
+  if (names.length === 0) throw invalid(at, "at least one host", "none");
+  if (new Set(names).size !== names.length) throw invalid(at, "a list without repetition", names);
 }
 
 function entries<T>(at: string, value: Readonly<Record<string, T>>): [string, T][] {

@@ -1,11 +1,16 @@
-export type { FleetStatus, InstanceStatus } from "./admin-api.ts";
+export type { FleetStatus, HostStatus, InstanceStatus } from "./admin-api.ts";
+export type { CoordinatorAccess } from "./coordinator-access.ts";
 export { coordinatorService } from "./coordinator-service.ts";
 export type { FleetEvent } from "./event-log.ts";
 export {
+  type ConsoleDefinition,
+  type DurableQueueOptions,
   defineFleet,
   durableQueue,
   type EmbeddedCoordinator,
+  type EtcdCoordinator,
   embedded,
+  etcd,
   type FleetDefinition,
   type GatewayDefinition,
   type GatewayRoute,
@@ -20,12 +25,14 @@ export {
 export {
   type FleetPlan,
   fleetPlanDefaults,
+  type HostPlan,
   type PlanOptions,
   type ProcessKind,
   type ProcessPlan,
   planFleet,
   type StorePlan,
 } from "./fleet-plan.ts";
+export { joinToken } from "./fleet-token.ts";
 export { gatewayService } from "./gateway-service.ts";
 export {
   createHttpService,

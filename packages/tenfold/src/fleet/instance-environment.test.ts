@@ -35,6 +35,12 @@ const environments: fc.Arbitrary<InstanceEnvironment> = fc.record({
     version: label,
   }),
   coordinator: fc.constantFrom("etcd://10.0.0.1:2379,10.0.0.2:2379", "http://[::1]:2379"),
+  coordinatorAccess: fc.constantFrom(
+    undefined,
+    {},
+    { token: "file:/run/etcd-token" },
+    { user: "shop", password: "env:ETCD_PASSWORD" },
+  ),
   token: fc.constantFrom("file:/run/token", "env:FLEET_TOKEN", undefined),
   settings: json,
   stores: json,
@@ -53,7 +59,8 @@ describe("instance environment", () => {
 
   it("writes every variable that it knows", () => {
     const [sample] = fc.sample(environments, 1) as [InstanceEnvironment];
-    const written = formatInstanceEnvironment({ ...sample, token: "env:T" });
+    const given = { token: "env:T", coordinatorAccess: {} };
+    const written = formatInstanceEnvironment({ ...sample, ...given });
     expect(Object.keys(written).sort()).toEqual(Object.keys(instanceVariables).sort());
   });
 

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { parseEtcdEndpoints } from "../engines/etcd/endpoints.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { type LogLevel, logLevels } from "../runtime/log.ts";
+import { type CoordinatorAccess, checkCoordinatorAccess } from "./coordinator-access.ts";
 import { isSecretReference } from "./secret-reference.ts";
 import type { Instance } from "./service.ts";
 
@@ -15,6 +16,8 @@ export interface InstanceEnvironment {
   readonly instance: Instance;
   /** `etcd://host:port,host:port`, or one `http(s)://host:port`. */
   readonly coordinator: string;
+  /** What the coordinator asks for; undefined: the fleet's token. */
+  readonly coordinatorAccess: CoordinatorAccess | undefined;
   /** Secret reference to the fleet's token; undefined: the process makes one of its own. */
   readonly token: string | undefined;
   readonly settings: Readonly<Record<string, unknown>>;
@@ -47,6 +50,9 @@ export const instanceVariables = {
   TENFOLD_DATA: "A folder of its own; default .tenfold/FLEET/INSTANCE.",
   TENFOLD_VERSION: "The version that it advertises; default dev.",
   TENFOLD_COORDINATOR: "etcd://HOST:PORT,HOST:PORT; default etcd://127.0.0.1:2379.",
+  TENFOLD_COORDINATOR_ACCESS:
+    "What the coordinator asks for, a JSON object of token, user and password, each but the user " +
+    "a secret reference; default the fleet's token.",
   TENFOLD_TOKEN: "Secret reference to the fleet's token; default a new one in its data folder.",
   TENFOLD_SETTINGS: "The service's settings, a JSON object; default {}.",
   TENFOLD_STORES:
@@ -94,6 +100,11 @@ export function parseInstanceEnvironment(
       version: read("TENFOLD_VERSION", defaults.version ?? "dev", label),
     },
     coordinator: read("TENFOLD_COORDINATOR", "etcd://127.0.0.1:2379", coordinator),
+    coordinatorAccess: read<CoordinatorAccess | undefined>(
+      "TENFOLD_COORDINATOR_ACCESS",
+      undefined,
+      coordinatorAccess,
+    ),
     token: read<string | undefined>("TENFOLD_TOKEN", undefined, secretReference),
     settings: read("TENFOLD_SETTINGS", {}, jsonObject),
     stores: read("TENFOLD_STORES", {}, jsonObject),
@@ -105,7 +116,8 @@ export function parseInstanceEnvironment(
 export function formatInstanceEnvironment(
   environment: InstanceEnvironment,
 ): Partial<Record<InstanceVariable, string>> {
-  const { instance, coordinator, token, settings, stores, logLevel } = environment;
+  const { instance, coordinator, coordinatorAccess, token } = environment;
+  const { settings, stores, logLevel } = environment;
   return {
     TENFOLD_FLEET: instance.fleet,
     TENFOLD_SERVICE: instance.service,
@@ -118,6 +130,9 @@ export function formatInstanceEnvironment(
     TENFOLD_DATA: instance.dataFolder,
     TENFOLD_VERSION: instance.version,
     TENFOLD_COORDINATOR: coordinator,
+    ...(coordinatorAccess === undefined
+      ? {}
+      : { TENFOLD_COORDINATOR_ACCESS: JSON.stringify(coordinatorAccess) }),
     ...(token === undefined ? {} : { TENFOLD_TOKEN: token }),
     TENFOLD_SETTINGS: JSON.stringify(settings),
     TENFOLD_STORES: JSON.stringify(stores),
@@ -147,6 +162,12 @@ function port(text: string): number {
 function coordinator(text: string): string {
   parseEtcdEndpoints(text);
   return text;
+}
+
+function coordinatorAccess(text: string): CoordinatorAccess {
+  const access: CoordinatorAccess = jsonObject(text);
+  checkCoordinatorAccess(access);
+  return access;
 }
 
 function logLevel(text: string): LogLevel {

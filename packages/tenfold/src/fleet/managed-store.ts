@@ -3,10 +3,13 @@ import { join } from "node:path";
 
 import {
   bringUpShard,
+  type PostgresEngine,
   type PostgresServer,
+  type PostgresShard,
+  postgresCredentials,
   postgresEngine,
-  postgresShardPlan,
   type ShardConnection,
+  type ShardStep,
   serverDefaults,
   shardServers,
   shardSteps,
@@ -14,7 +17,7 @@ import {
   urlConnections,
 } from "../engines/postgres/index.ts";
 import type { Topology } from "../replication/topology.ts";
-import { errorText } from "../runtime/errors.ts";
+import { errorText, TenfoldError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { StorePlan } from "./fleet-plan.ts";
 import {
@@ -28,7 +31,12 @@ import { spawnChild } from "./spawn-child.ts";
 
 export interface ManagedStoreOptions {
   readonly plan: StorePlan;
-  readonly address: string;
+  /** The host whose servers are managed here. */
+  readonly host: string;
+  /** The addresses of the fleet's hosts. */
+  readonly addresses: readonly string[];
+  /** What every host derives the store's passwords from. */
+  readonly secret: string;
   readonly logFolder: string;
   /** From where the npm packages of server and driver are looked up. */
   readonly resolveFrom: string | URL;
@@ -49,8 +57,9 @@ export interface StoreServer {
 export interface ManagedStore {
   readonly name: string;
   readonly connections: readonly ShardConnection[];
-  /** By shard; absent for servers that somebody else runs. */
+  /** By shard, over all hosts; absent for servers that somebody else runs. */
   readonly topologies: ReadonlyMap<string, Topology>;
+  /** Those of this host. */
   readonly servers: readonly StoreServer[];
   /** Makes, copies and starts what is needed, shards side by side. */
   bringUp(signal: AbortSignal): Promise<void>;
@@ -76,40 +85,31 @@ export async function createManagedStore(options: ManagedStoreOptions): Promise<
   return await embeddedStore(options);
 }
 
+const copyAgainMs = 1_000;
+
 async function embeddedStore(options: ManagedStoreOptions): Promise<ManagedStore> {
-  const { plan, address, resolveFrom, runtime } = options;
-  const { shards: count, standbys } = plan.definition;
-  const folder = plan.dataFolder;
-  const engine = await postgresEngine({ folder, resolveFrom, runtime });
-  const shards = postgresShardPlan({
-    store: plan.name,
-    shards: count,
-    standbys,
-    address,
-    portsFrom: plan.portsFrom,
-    folder,
-  });
-  const groups = shards.map((shard) => {
-    const servers = shardServers(engine, shard);
-    return { shard, servers, processes: servers.map((server) => superviseServer(server, options)) };
+  const { plan, host, resolveFrom, runtime, secret, addresses: clients } = options;
+  const { shards, hosts, dataFolder: folder } = plan;
+  const runsHere = (name: string): boolean => hosts.get(name) === host;
+  const isNeeded = [...hosts.values()].includes(host);
+  // A host without servers of the store needs no program to run them.
+  const engine = isNeeded
+    ? await postgresEngine({ folder, resolveFrom, runtime, secret, clients })
+    : undefined;
+  const credentials = engine?.credentials ?? (await postgresCredentials(folder, secret));
+  const groups = (engine === undefined ? [] : shards).map((shard) => {
+    const servers = shardServers(engine as PostgresEngine, shard);
+    const own = servers.filter(({ spec }) => runsHere(spec.name));
+    const processes = new Map(own.map((server) => [server, superviseServer(server, options)]));
+    return { servers, processes };
   });
   return {
     name: plan.name,
-    connections: storeConnections(shards, engine.credentials),
-    topologies: new Map(
-      groups.map(({ shard, servers }) => {
-        const nodes = servers.map(({ spec }) => ({
-          id: spec.name,
-          address: spec.address,
-          port: spec.port,
-        }));
-        const [primary, ...others] = nodes as [(typeof nodes)[0], ...typeof nodes];
-        return [shard.name, { version: 1, epoch: 1, primary, standbys: others }];
-      }),
-    ),
-    servers: groups.flatMap(({ servers, processes }) =>
-      servers.map(({ spec }, index) => ({
-        process: processes[index] as ManagedProcess,
+    connections: storeConnections(shards, credentials),
+    topologies: new Map(shards.map((shard) => [shard.name, topologyOf(shard)])),
+    servers: groups.flatMap(({ processes }) =>
+      [...processes].map(([{ spec }, process]) => ({
+        process,
         name: spec.name,
         address: spec.address,
         port: spec.port,
@@ -119,33 +119,54 @@ async function embeddedStore(options: ManagedStoreOptions): Promise<ManagedStore
       await sideBySide(
         signal,
         groups.map(({ servers, processes }) => async (until) => {
-          const host = {
-            start: (server: PostgresServer) => processes[servers.indexOf(server)]?.start(),
+          const supervised = {
+            runsHere: (server: PostgresServer) => processes.has(server),
+            start: (server: PostgresServer) => processes.get(server)?.start(),
             failure: (server: PostgresServer) => {
-              const state = processes[servers.indexOf(server)]?.status().state;
+              const state = processes.get(server)?.status().state;
               if (state !== "backoff" && state !== "failed") return undefined;
               return server.failure(lastLines(logFile(options, server.spec.name)));
             },
           };
-          const steps = shardSteps(engine, servers, host);
-          await bringUpShard(steps, {
-            signal: until,
-            onStep: (step) => options.onStep(step.title),
-          });
+          const steps = shardSteps(engine as PostgresEngine, servers, supervised);
+          const onStep = ({ title }: ShardStep): void => options.onStep(title);
+          const isPrimaryHere = servers[0] !== undefined && processes.has(servers[0]);
+          for (;;) {
+            try {
+              await bringUpShard(steps, { signal: until, onStep });
+              break;
+            } catch (error) {
+              // A primary elsewhere may go away in the middle of a copy, and come back.
+              if (isPrimaryHere || !isRetryable(error) || until.aborted) throw error;
+              await runtime.clock.sleep(copyAgainMs, { signal: until });
+            }
+          }
           // They answer; whoever watches them may not have asked since.
-          await Promise.all(processes.map((process) => process.whenReady(until)));
+          const waits = [...processes.values()].map((process) => process.whenReady(until));
+          await Promise.all(waits);
         }),
       );
     },
     async stop() {
-      const all = (from: number, to?: number): Promise<unknown> =>
-        Promise.all(
-          groups.flatMap(({ processes }) => processes.slice(from, to).map((p) => p.stop())),
-        );
-      await all(0, 1);
-      await all(1);
+      const own = groups.flatMap(({ processes }) => [...processes]);
+      const stopAll = (role: "primaries" | "standbys"): Promise<unknown> => {
+        const those = own.filter(([{ spec }]) => (spec.member === 1) === (role === "primaries"));
+        return Promise.all(those.map(([, process]) => process.stop()));
+      };
+      await stopAll("primaries");
+      await stopAll("standbys");
     },
   };
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof TenfoldError && error.retryable;
+}
+
+function topologyOf({ servers }: PostgresShard): Topology {
+  const nodes = servers.map(({ name: id, address, port }) => ({ id, address, port }));
+  const [primary, ...standbys] = nodes as [(typeof nodes)[0], ...typeof nodes];
+  return { version: 1, epoch: 1, primary, standbys };
 }
 
 function superviseServer(server: PostgresServer, options: ManagedStoreOptions): ManagedProcess {

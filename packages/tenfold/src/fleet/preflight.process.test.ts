@@ -12,15 +12,17 @@ let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tenfold-preflight-"));
 });
+const take = (dataFolder: string, fresh: boolean, fleet = "shop", host = "local") =>
+  takeDataFolder({ dataFolder, fleet, host }, fresh);
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test("a second taker of a folder is refused; after the release it may", async () => {
-  const lock = await takeDataFolder(folder, "shop", false);
-  await expect(takeDataFolder(folder, "shop", false)).rejects.toMatchObject({
+  const lock = await take(folder, false);
+  await expect(take(folder, false)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_ALREADY_RUNNING",
   });
   lock.release();
-  (await takeDataFolder(folder, "shop", false)).release();
+  (await take(folder, false)).release();
 });
 
 test("a killed holder leaves no lock behind", async () => {
@@ -36,22 +38,23 @@ test("a killed holder leaves no lock behind", async () => {
   lockFolder(folder).release();
 });
 
-test("fresh empties the folder; data of another format or fleet are refused and untouched", async () => {
-  (await takeDataFolder(folder, "shop", false)).release();
+test("fresh empties the folder; data of another format, fleet or host are refused and untouched", async () => {
+  (await take(folder, false)).release();
   await writeFile(join(folder, "keep"), "me");
-  await expect(takeDataFolder(folder, "other", false)).rejects.toMatchObject({
+  await expect(take(folder, false, "other")).rejects.toMatchObject({
     code: "TENFOLD_FLEET_DATA_UNKNOWN",
   });
+  await expect(take(folder, false, "shop", "b")).rejects.toThrow(/host "local"; expected .*"b"/);
   await writeFile(join(folder, "format.json"), '{"format":99,"fleet":"shop"}');
-  await expect(takeDataFolder(folder, "shop", false)).rejects.toThrow(/format 99/);
+  await expect(take(folder, false)).rejects.toThrow(/format 99/);
   expect(await readdir(folder)).toContain("keep");
-  (await takeDataFolder(folder, "shop", true)).release();
+  (await take(folder, true)).release();
   expect(await readdir(folder)).not.toContain("keep");
 });
 
 test("fresh never empties a folder that holds no fleet's data", async () => {
   await writeFile(join(folder, "thesis.txt"), "years of work");
-  await expect(takeDataFolder(folder, "shop", true)).rejects.toMatchObject({
+  await expect(take(folder, true)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_DATA_UNKNOWN",
   });
   expect(await readdir(folder)).toContain("thesis.txt");
@@ -60,19 +63,19 @@ test("fresh never empties a folder that holds no fleet's data", async () => {
 test("what a killed --fresh left half removed is not taken for data", async () => {
   await writeFile(join(folder, "format.json"), '{"format":"half removed"}');
   await writeFile(join(folder, "store"), "half of it");
-  await expect(takeDataFolder(folder, "shop", false)).rejects.toThrow(/half removed/);
-  (await takeDataFolder(folder, "shop", true)).release();
+  await expect(take(folder, false)).rejects.toThrow(/half removed/);
+  (await take(folder, true)).release();
   expect(await readdir(folder)).not.toContain("store");
 });
 
 test("a folder that cannot be made or written is refused with the reason", async () => {
   await writeFile(join(folder, "file"), "");
-  await expect(takeDataFolder(join(folder, "file", "data"), "shop", false)).rejects.toMatchObject({
+  await expect(take(join(folder, "file", "data"), false)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_FOLDER_UNUSABLE",
     message: expect.stringContaining("ENOTDIR"),
   });
   await mkdir(join(folder, "locked", "lock.db"), { recursive: true });
-  await expect(takeDataFolder(join(folder, "locked"), "shop", false)).rejects.toMatchObject({
+  await expect(take(join(folder, "locked"), false)).rejects.toMatchObject({
     code: "TENFOLD_FLEET_FOLDER_UNUSABLE",
   });
 });

@@ -2,7 +2,6 @@ import { mkdir, readdir, rm, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
-import { postgresShardPlan } from "../engines/postgres/shard-plan.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { fileStorage, type Storage } from "../runtime/storage.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
@@ -21,8 +20,7 @@ const freeBytesMin = 512 * 1024 * 1024;
  * TENFOLD_FLEET_FOLDER_UNUSABLE
  */
 export async function takeDataFolder(
-  folder: string,
-  fleet: string,
+  { dataFolder: folder, ...owner }: Pick<FleetPlan, "dataFolder" | "fleet" | "host">,
   fresh: boolean,
 ): Promise<FolderLock> {
   let lock: FolderLock | undefined;
@@ -34,7 +32,7 @@ export async function takeDataFolder(
     lock = lockFolder(folder);
     const storage = fileStorage(folder);
     if (fresh) await empty(folder, storage);
-    await checkFormat(folder, fleet, storage);
+    await checkFormat(folder, owner, storage);
     return lock;
   } catch (error) {
     lock?.release();
@@ -75,21 +73,28 @@ async function empty(folder: string, storage: Storage): Promise<void> {
   await storage.remove(formatFile);
 }
 
-async function checkFormat(folder: string, fleet: string, storage: Storage): Promise<void> {
+async function checkFormat(
+  folder: string,
+  { fleet, host }: Pick<FleetPlan, "fleet" | "host">,
+  storage: Storage,
+): Promise<void> {
   const kept = await storage.read(formatFile);
   if (kept === undefined) {
-    return await storage.write(formatFile, JSON.stringify({ format: dataFormat, fleet }));
+    return await storage.write(formatFile, JSON.stringify({ format: dataFormat, fleet, host }));
   }
-  const { format, fleet: owner } = parsed(Buffer.from(kept).toString());
-  if (format === dataFormat && owner === fleet) return;
+  const found = parsed(Buffer.from(kept).toString());
+  // A folder from before there were several hosts says nothing of one.
+  const { host: owner = host } = found;
+  if (found.format === dataFormat && found.fleet === fleet && owner === host) return;
   throw new TenfoldError(
     "TENFOLD_FLEET_DATA_UNKNOWN",
-    `${folder} holds format ${format} of fleet "${owner}"; expected format ${dataFormat} of ` +
-      `"${fleet}". Give another folder with --data, or start anew with --fresh.`,
+    `${folder} holds format ${found.format} of fleet "${found.fleet}", host "${owner}"; expected ` +
+      `format ${dataFormat} of "${fleet}", host "${host}". Give another folder with --data, or ` +
+      "start anew with --fresh.",
   );
 }
 
-function parsed(text: string): { format?: unknown; fleet?: unknown } {
+function parsed(text: string): { format?: unknown; fleet?: unknown; host?: unknown } {
   try {
     return Object(JSON.parse(text));
   } catch {
@@ -127,20 +132,9 @@ export function plannedPorts(plan: FleetPlan): Map<number, string> {
     ports.set(port, name);
     ports.set(adminPort, `${name} admin`);
   }
-  for (const { name, definition, portsFrom, dataFolder: folder } of plan.stores) {
-    if (definition.urls !== undefined) continue;
-    const { shards, standbys } = definition;
-    const { address } = plan;
-    const planned = postgresShardPlan({
-      store: name,
-      shards,
-      standbys,
-      address,
-      portsFrom,
-      folder,
-    });
-    for (const server of planned.flatMap(({ servers }) => servers)) {
-      ports.set(server.port, server.name);
+  for (const { shards, hosts } of plan.stores) {
+    for (const { name, port } of shards.flatMap(({ servers }) => servers)) {
+      if (hosts.get(name) === plan.host) ports.set(port, name);
     }
   }
   return ports;

@@ -1,7 +1,11 @@
 import type { Coordinator } from "../coordination/coordinator.ts";
 import { fleetKeys } from "../coordination/keys.ts";
-import { connectEtcd } from "../engines/etcd/index.ts";
-import { decodeSlotMap, encodeSlotMap, evenSlotMap } from "../partitioning/slot-map.ts";
+import {
+  decodeSlotMap,
+  encodeSlotMap,
+  evenSlotMap,
+  finerSlotMap,
+} from "../partitioning/slot-map.ts";
 import { decodeTopology, encodeTopology, type Topology } from "../replication/topology.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
@@ -11,45 +15,43 @@ const attemptsMax = 20;
 
 /**
  * Writes what the fleet file says about the stores into the coordinator: a first placement of the
- * slots, which is kept when there is one, and where each shard's servers are, which is brought up
- * to date. Every write is a compare-and-set.
+ * slots, which is kept when there is one, or counted in more slots, and where each shard's servers
+ * are, which is brought up to date. Every write is a compare-and-set.
  */
 export async function publishMaps(
   plan: FleetPlan,
   stores: readonly ManagedStore[],
-  token: string,
+  coordinator: Coordinator,
   signal: AbortSignal,
 ): Promise<void> {
-  const coordinator = connectEtcd({ endpoints: [`http://${plan.coordinator}`], token });
-  try {
-    const keys = fleetKeys(plan.fleet);
-    for (const store of stores) {
-      const shards = store.connections.map(({ name }) => name);
-      const { slots } = plan.stores.find(({ name }) => name === store.name)?.definition ?? {};
-      const placement = encodeSlotMap(evenSlotMap(shards, slots));
-      await update(coordinator, keys.placement(store.name), signal, (found) => {
-        if (found !== undefined) refuseOtherPlacement(store.name, found, placement);
-        return found ?? placement;
-      });
-      for (const [shard, topology] of store.topologies) {
-        const key = keys.topology(store.name, shard);
-        await update(coordinator, key, signal, (found) => nextTopology(found, topology));
-      }
+  const keys = fleetKeys(plan.fleet);
+  for (const store of stores) {
+    const shards = store.connections.map(({ name }) => name);
+    const { slots } = plan.stores.find(({ name }) => name === store.name)?.definition ?? {};
+    const placement = encodeSlotMap(evenSlotMap(shards, slots));
+    await update(coordinator, keys.placement(store.name), signal, (found) =>
+      nextPlacement(store.name, found, placement),
+    );
+    for (const [shard, topology] of store.topologies) {
+      const key = keys.topology(store.name, shard);
+      await update(coordinator, key, signal, (found) => nextTopology(found, topology));
     }
-  } finally {
-    await coordinator.close();
   }
 }
 
 /**
- * Slots cannot move yet, so a file that names other shards, or another number of slots, would leave
- * posts behind or send new ones to nowhere.
+ * The placement as found; when the file says more slots, the same counted in them: no key moves.
+ * Slots cannot move yet, so a file that names other shards, or fewer slots, would leave posts
+ * behind or send new ones to nowhere.
  * @throws TENFOLD_FLEET_STORE_CHANGED
  */
-export function refuseOtherPlacement(store: string, found: string, wanted: string): void {
+export function nextPlacement(store: string, found: string | undefined, wanted: string): string {
+  if (found === undefined) return wanted;
   const [kept, said] = [decodeSlotMap(found), decodeSlotMap(wanted)];
-  const same = kept.slots === said.slots && kept.shards.join() === said.shards.join();
-  if (same) return;
+  if (kept.shards.join() === said.shards.join()) {
+    if (kept.slots === said.slots) return found;
+    if (kept.slots < said.slots) return encodeSlotMap(finerSlotMap(kept, said.slots));
+  }
   const text = ({ slots, shards }: typeof kept) => `${slots} slots on ${shards.join(", ")}`;
   throw new TenfoldError(
     "TENFOLD_FLEET_STORE_CHANGED",

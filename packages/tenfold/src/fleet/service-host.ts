@@ -14,6 +14,7 @@ import { fileStorage } from "../runtime/storage.ts";
 import { type ProcessProbe, processMetrics } from "../telemetry/process-metrics.ts";
 import { createRegistry, type Registry } from "../telemetry/registry.ts";
 import { type AdminServer, createAdminServer } from "./admin-server.ts";
+import { connectFleetCoordinator } from "./coordinator-access.ts";
 import { listen } from "./http-listen.ts";
 import { createHttpService, type HttpService } from "./http-service.ts";
 import type { InstanceEnvironment } from "./instance-environment.ts";
@@ -107,7 +108,7 @@ export class ServiceHost {
     const probe = nodeProbe(clock);
     processMetrics(metrics, probe);
     const instance = await this.#openAdmin(token, metrics);
-    this.#connect(instance, token, metrics);
+    this.#connect(instance, token, metrics, await this.#openCoordinator(token));
     this.#refuseWhenStopping();
     const { context } = this.#open as OpenContext;
     this.#running = await service.start(context);
@@ -145,10 +146,18 @@ export class ServiceHost {
     return { ...instance, port, adminPort: this.#admin.port };
   }
 
-  #connect(instance: Instance, token: string, metrics: Registry): void {
-    const { environment, connectCoordinator = connectOverEtcd(this.#runtime) } = this.#options;
+  async #openCoordinator(token: string): Promise<Coordinator> {
+    const { environment, connectCoordinator } = this.#options;
+    const { coordinator: endpoints, coordinatorAccess: access } = environment;
     const runtime = this.#runtime;
-    const coordinator = connectCoordinator(environment.coordinator, token);
+    if (connectCoordinator !== undefined) return connectCoordinator(endpoints, token);
+    if (access === undefined) return connectEtcd({ endpoints, token, runtime });
+    return await connectFleetCoordinator(endpoints, access, runtime);
+  }
+
+  #connect(instance: Instance, token: string, metrics: Registry, coordinator: Coordinator): void {
+    const { environment } = this.#options;
+    const runtime = this.#runtime;
     this.#coordinator = coordinator;
     this.#session = createKeptSession(coordinator, { runtime });
     this.#open = openServiceContext({
@@ -263,10 +272,6 @@ export class ServiceHost {
 }
 
 function ignore(): void {}
-
-function connectOverEtcd(runtime: Runtime): (endpoints: string, token: string) => Coordinator {
-  return (endpoints, token) => connectEtcd({ endpoints, token, runtime });
-}
 
 function memberOf(instance: Instance, startedAtMs: number): Member {
   const { name, service, host, zone, address, port, adminPort, version } = instance;

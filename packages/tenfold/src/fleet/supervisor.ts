@@ -1,24 +1,27 @@
 import { mkdir } from "node:fs/promises";
 import type { Server } from "node:http";
 import { join } from "node:path";
-
+import type { Coordinator } from "../coordination/coordinator.ts";
+import { connectEtcd } from "../engines/etcd/client.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { fileStorage, type Storage } from "../runtime/storage.ts";
 import { type AdminActions, createAdminApi, type FleetStatus } from "./admin-api.ts";
 import { trimChildLog } from "./child-log.ts";
+import { connectFleetCoordinator } from "./coordinator-access.ts";
 import { createEventLog, type EventLog, type FleetEvent } from "./event-log.ts";
-import type { FleetPlan, ProcessKind, ProcessPlan } from "./fleet-plan.ts";
+import { fleetActions, unknownName } from "./fleet-actions.ts";
+import type { FleetPlan, ProcessKind, ProcessPlan, StorePlan } from "./fleet-plan.ts";
 import { fleetToken } from "./fleet-token.ts";
 import type { FolderLock } from "./folder-lock.ts";
-import { probeStatus } from "./http-probe.ts";
-import { createManagedProcess, type ManagedProcess } from "./managed-process.ts";
+import { dataKept } from "./homes.ts";
+import { joinFleet, type Membership } from "./join-fleet.ts";
+import type { ManagedProcess } from "./managed-process.ts";
+import { managedProgram } from "./managed-program.ts";
 import type { ManagedStore } from "./managed-store.ts";
 import { checkPorts, folderFailure, plannedPorts, takeDataFolder } from "./preflight.ts";
-import { processEnvironment } from "./process-environment.ts";
 import { publishMaps } from "./publish-maps.ts";
 import { sideBySide } from "./side-by-side.ts";
-import { spawnChild } from "./spawn-child.ts";
 
 export interface SupervisorOptions {
   readonly plan: FleetPlan;
@@ -31,6 +34,8 @@ export interface SupervisorOptions {
   readonly version: string;
   /** Start with an empty data folder. */
   readonly fresh?: boolean;
+  /** The fleet's token, for a host that was not in the fleet before. */
+  readonly join?: string;
   readonly onEvent?: (event: FleetEvent) => void;
   readonly onStep?: (step: BootStep) => void;
   readonly runtime?: Partial<Runtime>;
@@ -60,16 +65,11 @@ interface Supervised {
 export const supervisorDefaults: {
   readonly startTimeoutMs: number;
   readonly restartTimeoutMs: number;
-  readonly stopGraceMs: number;
-  readonly probeTimeoutMs: number;
   readonly trimLogsEveryMs: number;
 } = Object.freeze({
   startTimeoutMs: 120_000,
   /** Of one instance in a rolling restart. */
   restartTimeoutMs: 60_000,
-  /** The service host drains for up to ten seconds; a process that takes longer is killed. */
-  stopGraceMs: 15_000,
-  probeTimeoutMs: 2_000,
   trimLogsEveryMs: 30_000,
 });
 
@@ -78,16 +78,16 @@ export const supervisorDefaults: {
  * data and serves no request; when it dies its children die.
  *
  * @throws TENFOLD_FLEET_ALREADY_RUNNING, TENFOLD_FLEET_PORT_TAKEN, TENFOLD_FLEET_DISK_FULL,
- * TENFOLD_FLEET_DATA_UNKNOWN, TENFOLD_FLEET_FOLDER_UNUSABLE
+ * TENFOLD_FLEET_DATA_UNKNOWN, TENFOLD_FLEET_FOLDER_UNUSABLE, TENFOLD_FLEET_FRESH_REFUSED
  */
 export async function createSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { plan, fresh = false } = options;
-  const lock = await takeDataFolder(plan.dataFolder, plan.fleet, fresh);
+  if (fresh) refuseFresh(plan);
+  const lock = await takeDataFolder(plan, fresh);
   try {
     await checkPorts(plan, plannedPorts(plan));
     await mkdir(join(plan.dataFolder, "logs"), { recursive: true, mode: 0o700 });
-    const storage = fileStorage(plan.dataFolder);
-    return new HostSupervisor(options, lock, storage, await fleetToken(storage));
+    return new HostSupervisor(options, lock, fileStorage(plan.dataFolder));
   } catch (error) {
     lock.release();
     throw folderFailure(plan.dataFolder, error);
@@ -101,25 +101,25 @@ class HostSupervisor implements Supervisor, AdminActions {
   readonly #runtime: Runtime;
   readonly #lock: FolderLock;
   readonly #storage: Storage;
-  readonly #token: string;
   readonly #events: EventLog;
   readonly #began: number;
   readonly #processes: readonly Supervised[];
   readonly #ended = new AbortController();
   #askStop: () => void = () => {};
+  #coordinator: Coordinator | undefined;
+  #membership: Membership | undefined;
   #stores: readonly ManagedStore[] = [];
   #admin: Server | undefined;
   #starting: Promise<void> | undefined;
   #rolling: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
-  constructor(options: SupervisorOptions, lock: FolderLock, storage: Storage, token: string) {
+  constructor(options: SupervisorOptions, lock: FolderLock, storage: Storage) {
     this.#options = options;
     this.#plan = options.plan;
     this.#runtime = runtimeWith(options.runtime);
     this.#lock = lock;
     this.#storage = storage;
-    this.#token = token;
     this.#began = this.#runtime.clock.now();
     const file = join(options.plan.dataFolder, "events.jsonl");
     this.#events = createEventLog(file, this.#runtime.clock, options.onEvent ?? (() => {}));
@@ -131,41 +131,74 @@ class HostSupervisor implements Supervisor, AdminActions {
 
   async start(signal: AbortSignal): Promise<void> {
     const { startTimeoutMs } = supervisorDefaults;
-    const timer = this.#runtime.clock.setTimer(startTimeoutMs, () =>
-      this.#ended.abort(this.#tooLate()),
-    );
+    // Other hosts, and what they keep, may come hours later.
+    const isAlone = this.#plan.hosts.length === 1;
+    const tooLate = (): void => this.#ended.abort(this.#tooLate());
+    const timer = isAlone ? this.#runtime.clock.setTimer(startTimeoutMs, tooLate) : undefined;
     try {
       this.#starting ??= this.#bringUp(AbortSignal.any([signal, this.#ended.signal]));
       await this.#starting;
     } finally {
-      timer.cancel();
+      timer?.cancel();
     }
   }
 
   async #bringUp(signal: AbortSignal): Promise<void> {
-    const { address: host, adminPort: port } = this.#plan;
-    const [token, actions, events] = [this.#token, this, this.#events];
-    this.#admin = await createAdminApi({ host, port, token, actions, events });
-    const address = `http://${host}:${port}`;
-    await this.#storage.write("supervisor.json", JSON.stringify({ address, pid: process.pid }));
+    const plan = this.#plan;
+    const token = await this.#join(signal);
+    await this.#openAdmin(token);
     void this.#trimLogs();
-    this.#stores = await Promise.all(this.#plan.stores.map((plan) => this.#manageStore(plan)));
+    this.#stores = await Promise.all(plan.stores.map((each) => this.#manageStore(each, token)));
     await sideBySide(signal, [
       ...this.#stores.map((store) => (until: AbortSignal) => store.bringUp(until)),
       async (until) => {
         await this.#startKinds(["coordinator"], until);
-        await publishMaps(this.#plan, this.#stores, this.#token, until);
+        await publishMaps(plan, this.#stores, this.#connected(token), until);
         await this.#startKinds(["queue", "service", "gateway", "console"], until);
       },
     ]);
   }
 
-  async #manageStore(plan: FleetPlan["stores"][number]): Promise<ManagedStore> {
+  /** The fleet's token. Where others share the coordinator, this host takes its place first. */
+  async #join(signal: AbortSignal): Promise<string> {
+    const { plan, join, version, fresh = false } = this.#options;
+    const [storage, runtime] = [this.#storage, this.#runtime];
+    const { coordinator: endpoints, coordinatorAccess: access } = plan;
+    if (access === undefined) return await fleetToken(storage);
+    const coordinator = await connectFleetCoordinator(endpoints, access, runtime);
+    this.#coordinator = coordinator;
+    const onNotice = (message: string): void =>
+      this.#events.add({ instance: "supervisor", kind: "notice", message, unexpected: true });
+    const known = { plan, coordinator, storage, join, fresh, version, runtime, onNotice };
+    this.#membership = await joinFleet(known, signal);
+    return this.#membership.token;
+  }
+
+  #connected(token: string): Coordinator {
+    const { coordinator: endpoints } = this.#plan;
+    this.#coordinator ??= connectEtcd({ endpoints, token, runtime: this.#runtime });
+    return this.#coordinator;
+  }
+
+  async #openAdmin(token: string): Promise<void> {
+    const { address: host, adminPort: port } = this.#plan;
+    const present = () => this.#membership?.hosts.current ?? new Map();
+    const { clock } = this.#runtime;
+    const ofFleet = fleetActions({ plan: this.#plan, token, ofHost: this, present, clock });
+    const [ofHost, events, stopSoon] = [this, this.#events, () => this.#askStop()];
+    this.#admin = await createAdminApi({ host, port, token, ofHost, ofFleet, stopSoon, events });
+    const address = `http://${host}:${port}`;
+    await this.#storage.write("supervisor.json", JSON.stringify({ address, pid: process.pid }));
+  }
+
+  async #manageStore(plan: StorePlan, secret: string): Promise<ManagedStore> {
     // Loaded by the one process that runs databases, not by everyone who imports this room.
     const { createManagedStore } = await import("./managed-store.ts");
     const store = await createManagedStore({
       plan,
-      address: this.#plan.address,
+      host: this.#plan.host,
+      addresses: this.#plan.hosts.map(({ address }) => address),
+      secret,
       logFolder: join(this.#plan.dataFolder, "logs"),
       resolveFrom: this.#options.resolveFrom,
       runtime: this.#runtime,
@@ -192,31 +225,15 @@ class HostSupervisor implements Supervisor, AdminActions {
     return this.#processes.filter(({ plan }) => kinds.includes(plan.kind));
   }
 
-  #supervise(plan: ProcessPlan): Supervised {
-    const { program, fleetFile, version } = this.#options;
-    const admin = `http://${this.#plan.address}:${plan.adminPort}`;
-    const answers = async (path: string): Promise<boolean> =>
-      (await probeStatus(`${admin}${path}`, supervisorDefaults.probeTimeoutMs)) === 200;
-    const process = createManagedProcess({
-      name: plan.name,
-      spawn: () =>
-        spawnChild({
-          command: program.command,
-          args: [...program.args, "run", plan.service, "--fleet", fleetFile],
-          env: processEnvironment(this.#plan, plan, version),
-          cwd: this.#plan.dataFolder,
-          logFile: join(this.#plan.dataFolder, "logs", `${plan.name}.log`),
-          program: true,
-        }),
-      isReady: () => answers("/readyz"),
-      isAlive: () => answers("/healthz"),
-      stopSignal: "SIGTERM",
-      stopGraceMs: supervisorDefaults.stopGraceMs,
-      onChange: ({ state, message, unexpected }) =>
-        this.#events.add({ instance: plan.name, kind: state, message, unexpected }),
+  #supervise(own: ProcessPlan): Supervised {
+    const { plan, fleetFile, program, version } = this.#options;
+    const process = managedProgram({
+      ...{ plan, own, fleetFile, program, version },
       runtime: this.#runtime,
+      onChange: ({ state, message, unexpected }) =>
+        this.#events.add({ instance: own.name, kind: state, message, unexpected }),
     });
-    return { plan, process };
+    return { plan: own, process };
   }
 
   #done(title: string): void {
@@ -235,10 +252,12 @@ class HostSupervisor implements Supervisor, AdminActions {
 
   status(): FleetStatus {
     const { fleet, host, zone, address } = this.#plan;
+    const hosts = [{ name: host, zone, address, state: "up" as const }];
     const processes = this.#processes.map(({ plan, process }) => ({
       name: plan.name,
       service: plan.service,
       kind: plan.kind,
+      host,
       address,
       port: plan.port,
       adminPort: plan.adminPort,
@@ -249,13 +268,14 @@ class HostSupervisor implements Supervisor, AdminActions {
         name,
         service: store.name,
         kind: "postgres",
+        host,
         address,
         port,
         adminPort: undefined,
         ...process.status(),
       })),
     );
-    return { fleet, host, zone, pid: process.pid, instances: [...processes, ...servers] };
+    return { fleet, host, zone, pid: process.pid, hosts, instances: [...processes, ...servers] };
   }
 
   kill(instance: string, signal: NodeJS.Signals): void {
@@ -304,10 +324,6 @@ class HostSupervisor implements Supervisor, AdminActions {
     }
   }
 
-  stopSoon(): void {
-    this.#askStop();
-  }
-
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();
     return this.#stopping;
@@ -320,6 +336,8 @@ class HostSupervisor implements Supervisor, AdminActions {
       await Promise.all(this.#ofKinds(kinds).map(({ process }) => process.stop()));
     }
     await Promise.all(this.#stores.map((store) => store.stop()));
+    await this.#membership?.close();
+    await this.#coordinator?.close();
     await Promise.all(this.#ofKinds(["coordinator"]).map(({ process }) => process.stop()));
     // A start that was broken off may still be writing; the folder is ours until it has ended.
     await this.#starting?.catch(() => {});
@@ -357,9 +375,14 @@ class HostSupervisor implements Supervisor, AdminActions {
   }
 }
 
-function unknownName(name: string, names: readonly string[]): TenfoldError {
-  return new TenfoldError(
-    "TENFOLD_FLEET_INSTANCE_UNKNOWN",
-    `There is no "${name.slice(0, 60)}" here; there are: ${names.join(", ")}.`,
+/** Data of this host that others rely on, or follow, is no data to begin anew without them. */
+function refuseFresh(plan: FleetPlan): void {
+  const kept = dataKept(plan).filter(([, host]) => host === plan.host);
+  if (plan.hosts.length === 1 || kept.length === 0) return;
+  throw new TenfoldError(
+    "TENFOLD_FLEET_FRESH_REFUSED",
+    `Host "${plan.host}" keeps ${kept.map(([name]) => name).join(", ")} for the whole fleet, so ` +
+      "--fresh here is not enough: stop all hosts, remove their data folders and the keys below " +
+      `/tenfold/${plan.fleet}/ in the coordinator.`,
   );
 }

@@ -39,6 +39,18 @@ test("libketama: its points", () => {
   expect(ring.locate("0")).toMatchObject({ hash: 2_216_742_351, point: 2_217_271_743 });
   expect(ring.locate("1")).toMatchObject({ hash: 943_901_380, point: 949_045_552 });
   expect(ring.locate("test").hash).toBe(3_446_378_249);
+  const points = eight.flatMap(({ host }, at) => {
+    const own = new Uint32Array(counts[at] as number);
+    ketamaDialects.libketama.write(`${host}:11211`, "md5", own, 0, own.length);
+    return Array.from(own, (point) => ({ point, host }));
+  });
+  points.sort((a, b) => a.point - b.point);
+  expect([...points.slice(0, 3), points.at(-1)]).toEqual([
+    { point: 762_113, host: "10.0.1.5" },
+    { point: 2_322_555, host: "10.0.1.5" },
+    { point: 3_967_256, host: "10.0.1.6" },
+    { point: 4_293_620_028, host: "10.0.1.5" },
+  ]);
   const two = ketama("libketama", [
     { host: "127.0.0.1", port: 11_211, weight: 600 },
     { host: "127.0.0.1", port: 11_212, weight: 400 },
@@ -57,6 +69,16 @@ test.each([
     point,
     server: { host },
   });
+});
+
+// Of that fixture's points only the servers are its own dialect's.
+test.each([
+  ["SVa_]_V41)", "10.0.1.2"],
+  ["*/Z;?V(.\\8", "10.0.1.4"],
+  ["ERR:EC58G>", "10.0.1.7"],
+  ["P1[Ma3=K1/", "10.0.1.1"],
+])("libmemcached, labels of spymemcached: %j", (key, host) => {
+  expect(ketama("libmemcached-spy", eight).pick(key).host).toBe(host);
 });
 
 test("a key beyond the last point wraps to the first", () => {

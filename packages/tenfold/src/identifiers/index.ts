@@ -31,7 +31,7 @@ export {
   idLayout,
   type LayoutField,
 } from "./layout.ts";
-export { layoutTable } from "./layout-table.ts";
+export { type LayoutRow, layoutTable } from "./layout-table.ts";
 export type { LeasedWorker } from "./lease-keeper.ts";
 export {
   createLeasedIds,
@@ -48,6 +48,7 @@ export {
   type ObjectIdParts,
   type ObjectIds,
   type ObjectIdsOptions,
+  objectIdRow,
   objectIds,
 } from "./object-id.ts";
 export {

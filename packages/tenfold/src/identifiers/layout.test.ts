@@ -11,6 +11,7 @@ import {
 } from "./known-layouts.ts";
 import { type IdLayout, idLayout } from "./layout.ts";
 import { layoutTable } from "./layout-table.ts";
+import { objectIdRow } from "./object-id.ts";
 
 const withCode = (code: string) => expect.objectContaining({ code });
 
@@ -86,6 +87,7 @@ test("the table of the known layouts", () => {
     simpleKeyLayout,
     simpleKeyWorkerLayout,
     shardedLayout(),
+    objectIdRow,
   ];
   const rows = layoutTable(layouts).trimEnd().split("\n");
   expect(rows.map((row) => row.replace(/ {2,}/g, " | "))).toEqual([
@@ -95,6 +97,7 @@ test("the table of the known layouts", () => {
     "simple key | time 51 · sequence 12 | 1970-01-01 | +275760-09-13 | 4,096 | 1 | +071654-04-10",
     "simple key, workers | time 51 · worker 4 · sequence 8 | 1970-01-01 | +275760-09-13 | 256 | 16 | +071654-04-10",
     "sharded | time 41 · slot 13 · worker 6 · sequence 3 | 2026-01-01 | 2095-09-07 | 8,000 | 524,288 | 2026-01-25",
+    "object id | time 32 · machine 24 · process 16 · counter 24 | 1970-01-01 | 2106-02-07 | 16,777,216 | 1,099,511,627,776 | never",
   ]);
   expect(new Set(rows.map((row) => row.indexOf(row.split(/ {2,}/)[1] as string))).size).toBe(1);
 });

@@ -1,6 +1,7 @@
 import type { Random } from "../runtime/random.ts";
 import { idInvalid } from "./id-codec.ts";
 import { timeOutOfRange } from "./layout.ts";
+import type { LayoutRow } from "./layout-table.ts";
 
 export interface ObjectIdsOptions {
   /** Draws the five bytes of this process and the counter's start. */
@@ -18,7 +19,20 @@ export interface ObjectIds {
   next(wallMs: number): string;
 }
 
-const range = { name: "object", epochMs: 0, endMs: 2 ** 32 * 1_000 - 1 };
+const range = { name: "object id", epochMs: 0, endMs: 2 ** 32 * 1_000 - 1 };
+
+/** ObjectID as a row of `layoutTable`: its 96 bits fit no bigint column. */
+export const objectIdRow: LayoutRow = Object.freeze({
+  ...range,
+  unitMs: 1_000,
+  lowBits: 64,
+  fields: Object.freeze([
+    { name: "time", bits: 32, max: 2 ** 32 - 1, unit: 2 ** 64 },
+    { name: "machine", bits: 24, max: 2 ** 24 - 1, unit: 2 ** 40 },
+    { name: "process", bits: 16, max: 2 ** 16 - 1, unit: 2 ** 24 },
+    { name: "counter", bits: 24, max: 2 ** 24 - 1, unit: 1 },
+  ]),
+});
 const counters = 2 ** 24;
 const triples = Array.from({ length: 4_096 }, (_, n) => n.toString(16).padStart(3, "0"));
 

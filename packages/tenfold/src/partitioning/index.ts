@@ -27,7 +27,7 @@ export {
   type MoveStep,
   steppedEntry,
 } from "./directory-entry.ts";
-export { type HeldPlacement, heldPlacement } from "./held-placement.ts";
+export { type HeldPlacement, type HoldablePlacement, heldPlacement } from "./held-placement.ts";
 export {
   type IndexedMap,
   type IndexedPlacement,

@@ -168,3 +168,17 @@ test("an invalid or older placement never takes effect: the last good one stays"
   held.take(encodePlacement(composite).replace('"version":3', '"version":4'));
   expect(held.current?.version).toBe(4);
 });
+
+test("a placement that names a shard that there is not never takes effect", () => {
+  const held = heldPlacement(decodeSlotMap, ["a", "b"]);
+  const good = held.take(encodeSlotMap(evenSlotMap(["a", "b"], 8)));
+  const elsewhere = encodeSlotMap({ ...evenSlotMap(["b", "c"], 8), version: 2 });
+  expect(() => held.take(elsewhere)).toThrow(
+    expect.objectContaining({
+      code: "TENFOLD_PARTITIONING_PLACEMENT_INVALID",
+      details: { problem: "shard", rows: [{ shard: "c" }] },
+    }),
+  );
+  expect(held.current).toBe(good);
+  expect(held.take(encodeSlotMap({ ...evenSlotMap(["b"], 8), version: 2 })).version).toBe(2);
+});

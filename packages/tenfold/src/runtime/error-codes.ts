@@ -44,6 +44,18 @@ export const errorCodes = {
 
   // fleet
   TENFOLD_FLEET_DEFINITION_INVALID: "Correct the fleet file at the place that the message names.",
+  TENFOLD_FLEET_SINGLE_POINT:
+    "Name what survives a host, or say singlePointOfFailure: true where the message says so.",
+  TENFOLD_FLEET_HOST_UNKNOWN: "Name a host of the fleet file: npx tenfold up FILE --host NAME.",
+  TENFOLD_FLEET_HOST_NEEDED: "Say which host of the fleet file this machine is: --host NAME.",
+  TENFOLD_FLEET_JOIN_REFUSED:
+    "Give the fleet's token, which the first host keeps as `token` in its data folder: --join.",
+  TENFOLD_FLEET_FILES_DIFFER:
+    "Give all hosts the same fleet file; stop the host that the message names before it changes.",
+  TENFOLD_FLEET_DATA_MISSING:
+    "Start the host on the data folder that it had before, or remove the fleet's keys.",
+  TENFOLD_FLEET_FRESH_REFUSED:
+    "Stop all hosts, remove their data folders and the fleet's keys in the coordinator.",
   TENFOLD_FLEET_FILE_UNREADABLE:
     "Give the path of a file that exports `defineFleet(…)` as default.",
   TENFOLD_FLEET_ALREADY_RUNNING:

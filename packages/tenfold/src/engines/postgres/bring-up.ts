@@ -1,6 +1,6 @@
 import { TenfoldError } from "../../runtime/errors.ts";
 import type { PostgresEngine } from "./engine.ts";
-import { createRoles, reserveSlot } from "./roles.ts";
+import { createRoles, hasRoles, reserveSlot } from "./roles.ts";
 import { type PostgresServer, postgresServer } from "./server.ts";
 import { fileFailure } from "./server-failure.ts";
 import type { PostgresShard } from "./shard-plan.ts";
@@ -8,6 +8,8 @@ import type { PostgresShard } from "./shard-plan.ts";
 /** A connection breaks some time before the server's process is seen to have ended. */
 const endingMs = 2_000;
 const endingPollMs = 50;
+/** How often a primary elsewhere is asked whether it is there. */
+const elsewherePollMs = 500;
 
 /** What the supervisor does for a shard's servers. */
 export interface ServerHost {
@@ -15,12 +17,14 @@ export interface ServerHost {
   start(server: PostgresServer): Promise<void> | void;
   /** Why the server ended, if it did: ends the wait for it. */
   failure?(server: PostgresServer): TenfoldError | undefined;
+  /** Is it to run here? Default yes; what runs elsewhere is waited for where it is needed. */
+  runsHere?(server: PostgresServer): boolean;
 }
 
 /** One step of bringing a shard up: to be run in order, each once the one before is done. */
 export interface ShardStep {
   readonly server: string;
-  readonly action: "initialise" | "seed" | "start" | "wait" | "roles";
+  readonly action: "initialise" | "seed" | "start" | "wait" | "roles" | "elsewhere";
   /** For people: "pg-posts-0-2: copied from pg-posts-0-1". */
   readonly title: string;
   /** kept: it was done at an earlier start, and there was nothing to do. */
@@ -50,8 +54,11 @@ export function shardSteps(
   servers: readonly PostgresServer[],
   host: ServerHost,
 ): readonly ShardStep[] {
-  const [primary, ...standbys] = servers;
+  const [primary] = servers;
   if (primary === undefined) return [];
+  const here = servers.filter((server) => host.runsHere?.(server) ?? true);
+  const standbys = here.filter((server) => server !== primary);
+  const isHere = here.length > standbys.length;
   const start = (server: PostgresServer): ShardStep =>
     step(server, "start", "started", async (signal) => {
       await server.prepare({ signal });
@@ -60,10 +67,12 @@ export function shardSteps(
     });
   const wait = (server: PostgresServer, done: string): ShardStep =>
     step(server, "wait", done, async (signal) => {
-      await server.waitReady({ signal, failure: () => host.failure?.(server) });
+      // A primary elsewhere comes and goes as its own host does.
+      const timeoutMs = isHere ? undefined : Number.POSITIVE_INFINITY;
+      await server.waitReady({ signal, timeoutMs, failure: () => host.failure?.(server) });
       return "done";
     });
-  const steps = [
+  const primarySteps = [
     step(primary, "initialise", "database made", async (signal) => {
       if (await primary.hasData()) return "kept";
       await refuseOrphans(primary, standbys);
@@ -76,14 +85,18 @@ export function shardSteps(
       await createRoles(engine, primary);
       return "done";
     }),
+  ];
+  const steps = [
+    ...(isHere ? primarySteps : []),
     ...standbys.flatMap((standby) => [
-      seedStep(engine, primary, standby, servers),
+      ...(isHere ? [] : [elsewhereStep(engine, primary)]),
+      seedStep(engine, primary, standby, here),
       start(standby),
       wait(standby, "follows"),
     ]),
   ];
   const failure = (): TenfoldError | undefined =>
-    servers.map((server) => host.failure?.(server)).find((ended) => ended !== undefined);
+    here.map((server) => host.failure?.(server)).find((ended) => ended !== undefined);
   return steps.map((each) => explained(each, engine, failure));
 }
 
@@ -104,14 +117,32 @@ export async function bringUpShard(
   }
 }
 
+/** Waits for a primary on another host, which may start later than this one. */
+function elsewhereStep(engine: PostgresEngine, primary: PostgresServer): ShardStep {
+  const { clock } = engine.runtime;
+  const isThere = (): Promise<boolean> => hasRoles(engine, primary).catch(notWhenAway);
+  return step(primary, "elsewhere", "answers on its host", async (signal) => {
+    if (await isThere()) return "kept";
+    do await clock.sleep(elsewherePollMs, { signal });
+    while (!(await isThere()));
+    return "done";
+  });
+}
+
+function notWhenAway(error: unknown): false {
+  if (error instanceof TenfoldError && error.retryable) return false;
+  throw error;
+}
+
+/** @param near the servers to copy from if the planned source is among them, else the primary */
 function seedStep(
   engine: PostgresEngine,
   primary: PostgresServer,
   standby: PostgresServer,
-  servers: readonly PostgresServer[],
+  near: readonly PostgresServer[],
 ): ShardStep {
   const { spec } = standby;
-  const source = servers.find((server) => server.spec.name === spec.seededFrom) ?? primary;
+  const source = near.find((server) => server.spec.name === spec.seededFrom) ?? primary;
   return step(standby, "seed", `copied from ${source.spec.name}`, async (signal) => {
     const seeded = await standby.hasData();
     const kept = await reserveSlot(engine, primary, spec.name);

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 
 import { fileStorage } from "../../runtime/storage.ts";
 
@@ -11,16 +11,28 @@ export interface PostgresCredentials {
 
 const fileName = "credentials.json";
 
-/** The store's passwords from its folder, made on first use; the file has mode 0600. */
-export async function postgresCredentials(folder: string): Promise<PostgresCredentials> {
+/**
+ * The store's passwords from its folder, made on first use; the file has mode 0600.
+ *
+ * @param secret what to derive them from, so that servers on several hosts have the same
+ */
+export async function postgresCredentials(
+  folder: string,
+  secret?: string,
+): Promise<PostgresCredentials> {
   const storage = fileStorage(folder);
   const kept = await storage.read(fileName);
   if (kept !== undefined) return JSON.parse(Buffer.from(kept).toString()) as PostgresCredentials;
-  const made = { superuser: password(), replicator: password(), app: password() };
+  const made = {
+    superuser: password("superuser", secret),
+    replicator: password("replicator", secret),
+    app: password("app", secret),
+  };
   await storage.write(fileName, JSON.stringify(made));
   return made;
 }
 
-function password(): string {
-  return randomBytes(24).toString("base64url");
+function password(role: string, secret: string | undefined): string {
+  if (secret === undefined) return randomBytes(24).toString("base64url");
+  return createHmac("sha256", secret).update(`postgres ${role}`).digest("base64url");
 }

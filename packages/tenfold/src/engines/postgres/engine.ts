@@ -10,6 +10,8 @@ export interface PostgresEngine {
   readonly runAs: RunAs;
   readonly pg: PgModule;
   readonly credentials: PostgresCredentials;
+  /** Who may connect: IPv4 addresses. */
+  readonly clients: readonly string[];
   readonly runtime: Runtime;
 }
 
@@ -18,6 +20,10 @@ export interface PostgresEngineOptions {
   readonly folder: string;
   /** File URL or absolute path from where the npm packages of server and driver are looked up. */
   readonly resolveFrom: string | URL;
+  /** What new passwords are derived from; left out, they are drawn. */
+  readonly secret?: string;
+  /** IPv4 addresses of those that may connect. Default this machine, by its loopback. */
+  readonly clients?: readonly string[];
   readonly runtime?: Partial<Runtime>;
 }
 
@@ -27,12 +33,12 @@ export interface PostgresEngineOptions {
  * TENFOLD_POSTGRES_PRIVILEGES
  */
 export async function postgresEngine(options: PostgresEngineOptions): Promise<PostgresEngine> {
-  const { folder, resolveFrom } = options;
+  const { folder, resolveFrom, secret, clients = ["127.0.0.1"] } = options;
   const binaries = await findPostgres(resolveFrom);
   const [runAs, pg, credentials] = await Promise.all([
     findRunAs(binaries),
     loadPg(resolveFrom),
-    postgresCredentials(folder),
+    postgresCredentials(folder, secret),
   ]);
-  return { binaries, runAs, pg, credentials, runtime: runtimeWith(options.runtime) };
+  return { binaries, runAs, pg, credentials, clients, runtime: runtimeWith(options.runtime) };
 }

@@ -6,7 +6,7 @@ import { abortError, TenfoldError } from "../../runtime/errors.ts";
 import type { PostgresBinaries } from "./binaries.ts";
 import type { RunAs } from "./run-as.ts";
 import { serverFailure } from "./server-failure.ts";
-import { accessRules, settingsFile } from "./settings.ts";
+import { settingsFile } from "./settings.ts";
 import { superuserRole } from "./store-connections.ts";
 
 export interface InitialiseOptions {
@@ -47,7 +47,6 @@ export async function initialise(options: InitialiseOptions): Promise<void> {
   } finally {
     await rm(passwordFile, { force: true });
   }
-  await writeFile(join(partial, "pg_hba.conf"), accessRules());
   await appendFile(join(partial, "postgresql.conf"), `\ninclude_if_exists = '${settingsFile}'\n`);
   await rename(partial, join(folder, "data"));
 }

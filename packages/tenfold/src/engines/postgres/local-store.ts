@@ -47,7 +47,13 @@ export async function createLocalStore(options: LocalStoreOptions): Promise<Loca
   const { store, shards: count, standbys, folder } = options;
   const engine = await postgresEngine(options);
   const portsFrom = options.portsFrom ?? (await freePortRange(address, count * portsPerShard));
-  const plan = postgresShardPlan({ store, shards: count, standbys, address, portsFrom, folder });
+  const plan = postgresShardPlan({
+    store,
+    shards: count,
+    standbys,
+    place: () => ({ address, portsFrom }),
+    folder,
+  });
   const shards = plan.map((shard) => shardServers(engine, shard));
   const started = new Map<string, StartedServer>();
   const host: ServerHost = {

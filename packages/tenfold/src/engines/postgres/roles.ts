@@ -19,6 +19,17 @@ export async function createRoles(engine: PostgresEngine, primary: PostgresServe
   });
 }
 
+/** Are there the role to copy with, and the application's database? They are made last. */
+export async function hasRoles(engine: PostgresEngine, primary: PostgresServer): Promise<boolean> {
+  return await withClient(engine.pg, primary.superuser(), async (client) => {
+    const { rows } = await client.query(
+      "select from pg_roles, pg_database where rolname = $1 and datname = $2",
+      [replicationRole, appRole],
+    );
+    return rows.length > 0;
+  });
+}
+
 /**
  * Makes sure that the primary keeps what a standby has not received. A slot whose standby was away
  * for longer than the cap is made anew.

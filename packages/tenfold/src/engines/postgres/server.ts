@@ -8,7 +8,7 @@ import type { PostgresEngine } from "./engine.ts";
 import { dataVersion, initialise } from "./initialise.ts";
 import { seedStandby } from "./seed-standby.ts";
 import { serverFailure } from "./server-failure.ts";
-import { settingsFile, settingsText, slotName } from "./settings.ts";
+import { accessFile, accessRules, settingsFile, settingsText, slotName } from "./settings.ts";
 import type { PostgresServerSpec } from "./shard-plan.ts";
 import { clearStalePid, waitVacant } from "./stale-pid.ts";
 import { replicationRole, superuserRole } from "./store-connections.ts";
@@ -34,6 +34,8 @@ interface Abortable {
 }
 
 export interface WaitOptions extends Abortable {
+  /** Default `serverDefaults.readyTimeoutMs`; Infinity waits until the signal. */
+  readonly timeoutMs?: number | undefined;
   /** The server's end, if it ended meanwhile: makes the wait fail at once. */
   readonly failure?: (() => TenfoldError | undefined) | undefined;
 }
@@ -135,6 +137,7 @@ export function postgresServer(
     const { address, port, name } = spec;
     const settings = { address, port, follows, passwordFile, slot: slotName(name) };
     await writeFile(join(data, settingsFile), settingsText(settings), { mode: 0o600 });
+    await writeFile(join(data, accessFile), accessRules(engine.clients), { mode: 0o600 });
     await runAs.own(spec.folder);
   };
 
@@ -201,7 +204,8 @@ async function waitReady(
   clock: Clock,
   options: WaitOptions = {},
 ): Promise<ServerState> {
-  const deadline = clock.now() + serverDefaults.readyTimeoutMs;
+  const { timeoutMs = serverDefaults.readyTimeoutMs } = options;
+  const deadline = clock.now() + timeoutMs;
   let last = "it did not answer";
   while (clock.now() < deadline) {
     const failure = options.failure?.();
@@ -219,6 +223,6 @@ async function waitReady(
   }
   throw new TenfoldError(
     "TENFOLD_DEADLINE_EXCEEDED",
-    `${name} was not ready after ${serverDefaults.readyTimeoutMs} ms: ${last}.`,
+    `${name} was not ready after ${timeoutMs} ms: ${last}.`,
   );
 }

@@ -25,6 +25,11 @@ test("a primary follows nobody", () => {
   expect(settingsText({ ...settings, follows: undefined })).toContain("primary_conninfo = ''\n");
 });
 
-test("nobody comes in without a password", () => {
-  for (const rule of accessRules().trim().split("\n")) expect(rule).toMatch(/ scram-sha-256$/);
+test("nobody comes in without a password, nor from a host that is not of the fleet", () => {
+  const rules = accessRules(["10.0.0.1", "10.0.0.2"]).trim().split("\n");
+  expect(rules).toHaveLength(6);
+  for (const rule of rules) expect(rule).toMatch(/ 10\.0\.0\.[12]\/32 scram-sha-256$/);
+  const loopback = accessRules(["127.0.0.1", "127.0.0.2"]).trim().split("\n");
+  expect(loopback).toHaveLength(3);
+  for (const rule of loopback) expect(rule).toMatch(/ 127\.0\.0\.0\/8 scram-sha-256$/);
 });

@@ -69,14 +69,25 @@ export function settingsText(settings: ServerSettings): string {
     .join("");
 }
 
-/** Who may come in: everybody by scram, the application only to its own database. */
-export function accessRules(): string {
-  return [
-    `host all ${superuserRole} all scram-sha-256`,
-    `host replication ${replicationRole} all scram-sha-256`,
-    `host ${appRole} ${appRole} all scram-sha-256`,
-    "",
-  ].join("\n");
+/** Written anew before every start: the hosts of a fleet change. */
+export const accessFile = "pg_hba.conf";
+
+/**
+ * Who may come in: these IPv4 addresses by scram, the application only to its own database. From
+ * one loopback address to another, Linux comes from 127.0.0.1: all of them count as one.
+ */
+export function accessRules(clients: readonly string[]): string {
+  const networks = clients.map((address) =>
+    address.startsWith("127.") ? "127.0.0.0/8" : `${address}/32`,
+  );
+  return [...new Set(networks)]
+    .flatMap((network) => [
+      `host all ${superuserRole} ${network} scram-sha-256`,
+      `host replication ${replicationRole} ${network} scram-sha-256`,
+      `host ${appRole} ${appRole} ${network} scram-sha-256`,
+    ])
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 /** A replication slot's name has letters, digits and underscores only. */

@@ -6,8 +6,7 @@ const options = {
   store: "posts",
   shards: 2,
   standbys: 2,
-  address: "127.0.0.1",
-  portsFrom: 18_500,
+  place: () => ({ address: "127.0.0.1", portsFrom: 18_500 }),
   folder: "/data/store-posts",
 };
 
@@ -30,11 +29,27 @@ test("two shards with two standbys each", () => {
   });
 });
 
-test.each([{ shards: 0 }, { shards: 41 }, { standbys: -1 }, { standbys: 6 }, { portsFrom: 80 }])(
-  "%j is refused",
-  (wrong) => {
-    expect(() => postgresShardPlan({ ...options, ...wrong })).toThrow(
-      expect.objectContaining({ code: "TENFOLD_OPTION_INVALID" }),
-    );
-  },
-);
+test.each([
+  { shards: -1 },
+  { shards: 41 },
+  { standbys: -1 },
+  { standbys: 6 },
+  { place: () => ({ address: "127.0.0.1", portsFrom: 80 }) },
+])("%j is refused", (wrong) => {
+  expect(() => postgresShardPlan({ ...options, ...wrong })).toThrow(
+    expect.objectContaining({ code: "TENFOLD_OPTION_INVALID" }),
+  );
+});
+
+test("the members of a shard may be on several hosts, each with ports of its own", () => {
+  const place = (_: number, member: number) => ({
+    address: `10.0.0.${member}`,
+    portsFrom: 18_500 + 1_000 * member,
+  });
+  const [, second] = postgresShardPlan({ ...options, place });
+  expect(second?.servers.map(({ address, port }) => `${address}:${port}`)).toEqual([
+    "10.0.0.1:19510",
+    "10.0.0.2:20511",
+    "10.0.0.3:21512",
+  ]);
+});

@@ -26,14 +26,19 @@ export interface PostgresShard {
 
 export interface PostgresShardPlanOptions {
   readonly store: string;
-  /** 1 … 40 */
+  /** 0 … 40; none when somebody else runs the servers. */
   readonly shards: number;
   /** Standbys a shard, 0 … 5. */
   readonly standbys: number;
-  readonly address: string;
-  /** The first port; shard n takes ten from `portsFrom + 10 n`. */
-  readonly portsFrom: number;
-  /** The store's folder. */
+  /**
+   * Where a member, counted from 1, listens. The first port is the store's on that host: shard n
+   * takes ten from `portsFrom + 10 n`.
+   */
+  readonly place: (
+    shard: number,
+    member: number,
+  ) => { readonly address: string; readonly portsFrom: number };
+  /** The store's folder, wherever a server runs. */
   readonly folder: string;
 }
 
@@ -47,15 +52,16 @@ const portsEach = 10;
  * @throws TENFOLD_OPTION_INVALID
  */
 export function postgresShardPlan(options: PostgresShardPlanOptions): readonly PostgresShard[] {
-  const { store, address, folder } = options;
-  const shards = numberOption("shards", options.shards, { min: 1, max: 40 });
+  const { store, place, folder } = options;
+  const shards = numberOption("shards", options.shards, { min: 0, max: 40 });
   const standbys = numberOption("standbys", options.standbys, { min: 0, max: 5 });
-  const from = numberOption("portsFrom", options.portsFrom, { min: 1024, max: 65_000 });
   return Array.from({ length: shards }, (_, shard) => {
     const nameOf = (member: number): string => `pg-${store}-${shard}-${member}`;
     const servers = Array.from({ length: 1 + standbys }, (_, index) => {
       const member = index + 1;
       const name = nameOf(member);
+      const { address, portsFrom } = place(shard, member);
+      const from = numberOption("portsFrom", portsFrom, { min: 1024, max: 65_000 });
       return {
         name,
         member,

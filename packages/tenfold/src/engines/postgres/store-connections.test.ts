@@ -8,8 +8,7 @@ test("servers of our own: the first of a shard is its primary", () => {
     store: "posts",
     shards: 1,
     standbys: 1,
-    address: "127.0.0.1",
-    portsFrom: 18_500,
+    place: () => ({ address: "127.0.0.1", portsFrom: 18_500 }),
     folder: "/data",
   });
   expect(storeConnections(plan, { superuser: "s", replicator: "r", app: "a/b" })).toEqual([

@@ -1,0 +1,59 @@
+import type { Coordinator } from "../coordination/coordinator.ts";
+import { connectEtcd } from "../engines/etcd/client.ts";
+import { invalidOption, refuseUnknownKeys } from "../runtime/options.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { isSecretReference, resolveSecret } from "./secret-reference.ts";
+
+/**
+ * What a coordinator asks its clients for. Everything but the user's name is a secret reference,
+ * `file:PATH` or `env:NAME`, which every process of the fleet resolves for itself.
+ */
+export interface CoordinatorAccess {
+  /** What `tenfold coordinator` was given as its token. */
+  readonly token?: string;
+  /** For etcd's own authentication. */
+  readonly user?: string;
+  readonly password?: string;
+}
+
+const secrets = ["token", "password"] as const;
+
+/** @throws TENFOLD_OPTION_UNKNOWN, TENFOLD_OPTION_INVALID; the text that came is not repeated */
+export function checkCoordinatorAccess(access: CoordinatorAccess): void {
+  refuseUnknownKeys("the coordinator's access", access, ["user", ...secrets]);
+  for (const name of secrets) {
+    const reference = access[name];
+    if (reference === undefined || isSecretReference(reference)) continue;
+    throw invalidOption(`access.${name}`, "a reference, file:PATH or env:NAME", "a literal text");
+  }
+  const { user, password } = access;
+  if (user !== undefined && (typeof user !== "string" || user === "")) {
+    throw invalidOption("access.user", "a name", user);
+  }
+  if ((user === undefined) === (password === undefined)) return;
+  throw invalidOption("access", "given both, user and password", "one without the other");
+}
+
+/**
+ * A client of a fleet's coordinator, which connects when it is first used.
+ * @throws TENFOLD_FLEET_SECRET_UNREADABLE, TENFOLD_COORDINATION_ENDPOINT_INVALID
+ */
+export async function connectFleetCoordinator(
+  endpoints: string,
+  access: CoordinatorAccess,
+  runtime: Runtime,
+): Promise<Coordinator> {
+  const resolved = await Promise.all(
+    secrets.map(async (name) => {
+      const reference = access[name];
+      return reference === undefined ? [] : [[name, await resolveSecret(reference)] as const];
+    }),
+  );
+  const { user } = access;
+  return connectEtcd({
+    endpoints,
+    ...(user === undefined ? {} : { user }),
+    ...Object.fromEntries(resolved.flat()),
+    runtime,
+  });
+}
