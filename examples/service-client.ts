@@ -11,7 +11,7 @@ await Promise.all(servers.map((server) => once(server, "listening")));
 
 await using client = createServiceClient("greeter", {
   resolver: staticResolver({ greeter: servers.map((each) => each.address() as AddressInfo) }),
-  deadlineMs: 2_000,
+  policy: { deadlineMs: 2_000 },
 });
 
 let answered = 0;

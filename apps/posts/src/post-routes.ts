@@ -25,11 +25,12 @@ export function postRoutes(options: PostRoutesOptions): ServiceRoutes {
   const { reader, writer, store, cursors, instance } = options;
 
   const write = async (request: ServiceRequest): Promise<ServiceResponse> => {
-    const { signal, remainingMs } = request;
+    const { signal, remainingMs, incoming } = request;
     const userId = parseId("user", request.params.user ?? "");
     const input = parsePostInput(await request.json());
     const idempotencyKey = parseIdempotencyKey(request);
-    const written = await writer.write({ userId, input, idempotencyKey, signal, remainingMs });
+    const asked = { userId, input, idempotencyKey, signal, remainingMs, incoming };
+    const written = await writer.write(asked);
     return {
       status: 201,
       headers: {

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 
 import { cached } from "tenfold/caching";
-import type { ServiceClient } from "tenfold/discovery";
+import type { ServiceClient, ServiceClientOptions, ServiceReply } from "tenfold/discovery";
 import type { Queue } from "tenfold/queueing";
+import type { IncomingCall } from "tenfold/resilience";
 import { errorText, type Runtime } from "tenfold/runtime";
 import type { Registry } from "tenfold/telemetry";
 
@@ -25,6 +26,8 @@ export interface WriteRequest {
   readonly idempotencyKey: string;
   readonly signal: AbortSignal;
   readonly remainingMs: () => number;
+  /** Deadline and retry signal of the request that it is written for. */
+  readonly incoming: IncomingCall;
 }
 
 export interface Written {
@@ -38,8 +41,18 @@ export interface PostWriter {
   write(request: WriteRequest): Promise<Written>;
 }
 
-/** The preview is worth this much of a writer's time; then the post goes without. */
-const previewDeadlineMs = 2_500;
+/**
+ * scrap is not essential: a post goes without a preview rather than late. It is given this much of
+ * a writer's time, waits for no instance, and is not asked at all while its circuit is open.
+ */
+export const scrapClient: Partial<ServiceClientOptions> = {
+  holdMs: 0,
+  policy: {
+    name: "scrap",
+    deadlineMs: 2_500,
+    breaker: { consecutiveMax: 10, openMs: 1_000, openMsMax: 5_000, rampMs: 1_000 },
+  },
+};
 const previewCache = {
   ttlMs: 5 * 60_000,
   entriesMax: 10_000,
@@ -55,26 +68,23 @@ export function createPostWriter(options: PostWriterOptions): PostWriter {
   const withoutPreview = metrics.counter({
     name: "posts_without_preview_total",
     help: "Posts written without the preview of their URL, because scrap failed.",
+    labels: ["reason"],
   });
 
-  const newId = async (signal: AbortSignal): Promise<bigint> => {
-    const answer = await guid.request({ method: "GET", path: "/api/v1/guid", signal });
-    if (answer.status !== 200) throw unavailable("guid", answer.status);
+  const newId = async ({ signal, incoming }: WriteRequest): Promise<bigint> => {
+    const answer = await guid.request({ method: "GET", path: "/api/v1/guid", signal, incoming });
+    if (answer.status !== 200) throw unavailable("guid", answer);
     return BigInt(answer.json<{ guid: string }>().guid);
   };
   const loadPreview = async (url: string, signal: AbortSignal): Promise<Preview> => {
-    const answer = await scrap.request({
-      method: "GET",
-      path: "/api/v1/scrap",
-      query: { url },
-      deadlineMs: previewDeadlineMs,
-      signal,
-    });
-    if (answer.status === 200) return answer.json<Preview>();
-    const { error } = answer.json<{ error: { code: string; message: string } }>();
+    const call = { method: "GET", path: "/api/v1/scrap", query: { url }, signal };
+    const answer = await scrap.requestOr(call, ({ reason }) => reason);
+    if (answer.degraded) throw new WithoutPreview(answer.reason);
+    if (answer.value.status === 200) return answer.value.json<Preview>();
+    const { error } = answer.value.json<{ error: { code: string; message: string } }>();
     const refused = refusals.find((code) => code === error.code);
     if (refused !== undefined) throw new AppError(refused, error.message);
-    throw unavailable("scrap", answer.status);
+    throw new WithoutPreview(error.code);
   };
   const previews = cached<Preview>({ clock, ...previewCache, load: loadPreview });
 
@@ -83,17 +93,19 @@ export function createPostWriter(options: PostWriterOptions): PostWriter {
       return (await previews.get(url, { signal })).value;
     } catch (error) {
       if (error instanceof AppError && error.status === 422) throw error;
-      withoutPreview.add(1);
-      log.warn("post written without a preview", { url, reason: errorText(error) });
+      const reason = error instanceof WithoutPreview ? error.reason : "failed";
+      withoutPreview.with({ reason }).add(1);
+      log.warn("post written without a preview", { url, reason, error: errorText(error) });
       return undefined;
     }
   };
 
   return {
-    async write({ userId, input, idempotencyKey, signal, remainingMs }) {
+    async write(request) {
+      const { userId, input, idempotencyKey, signal, remainingMs } = request;
       const { contents, url } = input;
       const [id, preview] = await Promise.all([
-        newId(signal),
+        newId(request),
         url === undefined ? undefined : previewOf(url, signal),
       ]);
       const post: Post = {
@@ -131,6 +143,18 @@ function fingerprint({ contents, url }: PostInput): string {
     .digest("base64url");
 }
 
-function unavailable(service: string, status: number): AppError {
-  return new AppError("POSTS_DEPENDENCY_FAILED", `${service} answered ${status}; try again.`);
+/** Shared by all who wait for the preview of one URL. */
+class WithoutPreview extends Error {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(`no preview: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+/** The answer is the cause: it says whether those above may ask again. */
+function unavailable(service: string, answer: ServiceReply): AppError {
+  const message = `${service} answered ${answer.status}; try again.`;
+  return new AppError("POSTS_DEPENDENCY_FAILED", message, { cause: answer });
 }

@@ -63,7 +63,7 @@ function throughClient(name: string, balancing: Choice, ports: readonly number[]
   const client = createServiceClient("work", {
     resolver: staticResolver({ work }),
     balancing,
-    tryTimeoutMs,
+    policy: { tryTimeoutMs },
   });
   return {
     name,

@@ -6,7 +6,7 @@ import { cursorCodec } from "../cursor.ts";
 import { openPostStore } from "../open-post-store.ts";
 import { createPostReader } from "../post-reader.ts";
 import { postRoutes } from "../post-routes.ts";
-import { createPostWriter } from "../post-writer.ts";
+import { createPostWriter, scrapClient } from "../post-writer.ts";
 
 /** Writes posts, lists a user's posts newest first, and reads one. Holds no state of its own. */
 export const service = defineService({
@@ -18,7 +18,7 @@ export const service = defineService({
     // Every instance must accept the cursors of the others: the key comes from what all have.
     const cursors = cursorCodec(createHmac("sha256", token).update("cursors").digest("hex"));
     const reader = createPostReader({ queue, store, clock: runtime.clock });
-    const [guid, scrap] = [context.client("guid"), context.client("scrap")];
+    const [guid, scrap] = [context.client("guid"), context.client("scrap", scrapClient)];
     const writer = createPostWriter({ queue, guid, scrap, runtime, metrics });
     return {
       routes: postRoutes({ reader, writer, store, cursors, instance: instance.name }),

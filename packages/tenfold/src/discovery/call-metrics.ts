@@ -1,3 +1,4 @@
+import type { FaultReason } from "../resilience/call-layer.ts";
 import type { AttemptFailure } from "../resilience/retry.ts";
 import { isTenfoldError } from "../runtime/errors.ts";
 import type { Registry } from "../telemetry/registry.ts";
@@ -7,10 +8,11 @@ export interface CallMetrics {
   picked(endpoint: string): void;
   tried(outcome: AttemptFailure | "answered" | "cancelled", tookMs: number): void;
   retried(reason: AttemptFailure): void;
+  degraded(reason: FaultReason): void;
   failed(error: unknown): void;
 }
 
-const silent: CallMetrics = { picked() {}, tried() {}, retried() {}, failed() {} };
+const silent: CallMetrics = { picked() {}, tried() {}, retried() {}, degraded() {}, failed() {} };
 
 /** Counters of a registry, bound to the service; without a registry nothing is counted. */
 export function callMetrics(registry: Registry | undefined, service: string): CallMetrics {
@@ -30,6 +32,11 @@ export function callMetrics(registry: Registry | undefined, service: string): Ca
     help: "Attempts made again, by what became of the one before.",
     labels: ["service", "reason"],
   });
+  const degraded = registry.counter({
+    name: "tenfold_discovery_degraded_total",
+    help: "Calls that a fail-back stood in for, by reason.",
+    labels: ["service", "reason"],
+  });
   const failures = registry.counter({
     name: "tenfold_discovery_failed_total",
     help: "Calls that ended without an answer, by error code.",
@@ -42,16 +49,34 @@ export function callMetrics(registry: Registry | undefined, service: string): Ca
       labels: ["service"],
     })
     .with({ service });
+  const pickOf = remembered((endpoint: string) => picks.with({ service, endpoint }));
+  const tryOf = remembered((outcome: string) => tries.with({ service, outcome }));
   return {
-    picked: (endpoint) => picks.with({ service, endpoint }).add(),
+    picked: (endpoint) => pickOf(endpoint).add(),
     tried(outcome, tookMs) {
-      tries.with({ service, outcome }).add();
+      tryOf(outcome).add();
       durations.observe(tookMs / 1_000);
     },
     retried: (reason) => retries.with({ service, reason }).add(),
+    degraded: (reason) => degraded.with({ service, reason }).add(),
     failed(error) {
       const code = isTenfoldError(error) ? error.code : "TENFOLD_INTERNAL";
       failures.with({ service, code }).add();
     },
   };
 }
+
+/** Looking a series up by its labels costs more than counting. */
+function remembered<T>(make: (name: string) => T): (name: string) => T {
+  const made = new Map<string, T>();
+  return (name) => {
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    if (made.size >= namesMax) made.clear();
+    const value = make(name);
+    made.set(name, value);
+    return value;
+  };
+}
+
+const namesMax = 1_000;

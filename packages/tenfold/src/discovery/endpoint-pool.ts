@@ -19,7 +19,9 @@ export interface EndpointPool {
   /** How many endpoints take calls. */
   readonly size: number;
   readonly closed: boolean;
-  pick(options?: PickOptions): Picked<Endpoint> | undefined;
+  /** The resolver has given a list, be it an empty one, or will give none. */
+  readonly listed: boolean;
+  pick(now: number, options: PickOptions): Picked<Endpoint> | undefined;
   /**
    * Waits until there is something new to try: another list, a call that went well, or about
    * `delayMs`, longer the more are waiting, so that a dead service is asked at a steady rate; never
@@ -45,11 +47,13 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
   });
   const waiting = new Set<() => void>();
   let listed = new Map<string, Endpoint>();
+  let isListed = false;
 
   const wakeAll = (): void => {
     for (const wake of [...waiting]) wake();
   };
   const update = (endpoints: readonly Endpoint[]): void => {
+    isListed = true;
     try {
       choice.update(endpoints);
     } catch (error) {
@@ -68,6 +72,7 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
       }
     } catch (error) {
       log.error("a resolver ended", { service, error: errorText(error) });
+      isListed = true;
     }
   };
   void run();
@@ -80,7 +85,10 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
     get closed() {
       return stop.signal.aborted;
     },
-    pick: (pickOptions) => choice.pick(clock.now(), pickOptions),
+    get listed() {
+      return isListed;
+    },
+    pick: (now, pickOptions) => choice.pick(now, pickOptions),
     wait(delayMs, atMostMs, signal) {
       if (signal?.aborted || stop.signal.aborted) return Promise.resolve();
       return new Promise((resolve) => {

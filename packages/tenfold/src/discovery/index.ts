@@ -3,6 +3,7 @@ export {
   type CoordinatorResolverOptions,
   coordinatorResolver,
 } from "./coordinator-resolver.ts";
+export { builtInDispatcher } from "./dispatcher.ts";
 export {
   type DnsResolver,
   type DnsResolverOptions,
@@ -18,6 +19,7 @@ export {
   type Member,
   type Resolver,
 } from "./endpoint.ts";
+export type { FetchInit } from "./fetch-call.ts";
 export { formatMember, parseMember } from "./member.ts";
 export type { ServiceListing } from "./member-book.ts";
 export {
@@ -27,14 +29,18 @@ export {
   type RegistrarOptions,
 } from "./registrar.ts";
 export type { RequestBody } from "./request-parts.ts";
+export { createServiceClient, type ServiceCall, type ServiceClient } from "./service-client.ts";
 export {
-  createServiceClient,
-  type ServiceCall,
-  type ServiceClient,
   type ServiceClientLimits,
   type ServiceClientOptions,
   serviceClientDefaults,
-} from "./service-client.ts";
+  servicePolicyDefaults,
+} from "./service-client-options.ts";
+export {
+  type ServiceInterceptor,
+  type ServiceInterceptorOptions,
+  serviceInterceptor,
+} from "./service-interceptor.ts";
 export {
   createServiceRegistry,
   type Registered,

@@ -1,6 +1,11 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 
+import type { CallContext, CallOptions } from "../resilience/call-layer.ts";
+import { deadlineMsMax } from "../resilience/deadline.ts";
+import { isIdempotentMethod } from "../resilience/retry.ts";
 import { invalidOption } from "../runtime/options.ts";
+import type { ServiceCall } from "./service-client.ts";
+import type { Trip } from "./trip.ts";
 
 export type RequestBody = object | string | Uint8Array;
 
@@ -26,15 +31,25 @@ function jsonText(value: object): string {
   );
 }
 
+/** Visible ASCII without "#" and "?". */
+const pathShape = /^\/[!-"$->@-~]*$/;
+
+/** A path with its query, as it stands in a request line. @throws TENFOLD_OPTION_INVALID */
+export function requestTargetOf(pathAndQuery: string): string {
+  if (/^\/[!-"$-~]*$/.test(pathAndQuery)) return pathAndQuery;
+  throw invalidOption("path", 'a percent-encoded path that starts with "/"', pathAndQuery);
+}
+
 /** @throws TENFOLD_OPTION_INVALID when the path could not stand in a request line. */
 export function requestTarget(
   path: string,
   query: Readonly<Record<string, string | number | bigint | undefined>> | undefined,
 ): string {
-  if (!/^\/[!-"$->@-~]*$/.test(path)) {
+  if (!pathShape.test(path)) {
     throw invalidOption("path", 'a percent-encoded path that starts with "/", no query', path);
   }
-  const pairs = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
+  if (query === undefined) return path;
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
   if (pairs.length === 0) return path;
   const texts = pairs.map(([name, value]): [string, string] => [name, String(value)]);
   return `${path}?${new URLSearchParams(texts)}`;
@@ -57,7 +72,8 @@ export function requestHeaders(
 ): string[] {
   const list: string[] = [];
   let hasType = false;
-  for (const [name, value] of Object.entries(headers ?? {})) {
+  for (const name in headers) {
+    const value = headers[name] as string;
     const lower = name.toLowerCase();
     if (ownHeaders.has(lower)) throw invalidOption("headers", "no header of the transport", name);
     try {
@@ -71,4 +87,45 @@ export function requestHeaders(
   }
   if (body?.contentType !== undefined && !hasType) list.push("content-type", body.contentType);
   return list;
+}
+
+/** The headers of one attempt: the call's own, and what the layers below must know of it. */
+export function withChain(headers: readonly string[], context: CallContext): string[] {
+  const list = [...headers];
+  const chain = context.headers();
+  for (const name in chain) list.push(name, chain[name] as string);
+  return list;
+}
+
+/** By its own word, its method, or because its caller gave it a name. */
+export function isIdempotent({
+  method,
+  headers,
+  idempotent,
+}: {
+  readonly method: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly idempotent?: boolean | undefined;
+}): boolean {
+  if (idempotent !== undefined) return idempotent;
+  if (isIdempotentMethod(method)) return true;
+  return Object.keys(headers ?? {}).some((name) => name.toLowerCase() === "idempotency-key");
+}
+
+/** What the policy is told of a call. What is not made twice has the whole deadline. */
+export function callOptions(
+  call: Pick<ServiceCall, "deadlineMs" | "tryTimeoutMs" | "signal" | "incoming">,
+  idempotent: boolean,
+  subject: Trip,
+): CallOptions {
+  const { deadlineMs, signal, incoming } = call;
+  const tryTimeoutMs = call.tryTimeoutMs ?? (idempotent ? undefined : deadlineMsMax);
+  return {
+    idempotent,
+    subject,
+    signal,
+    ...(deadlineMs !== undefined && { deadlineMs }),
+    ...(tryTimeoutMs !== undefined && { tryTimeoutMs }),
+    ...(incoming !== undefined && { incoming }),
+  };
 }

@@ -8,7 +8,8 @@ import { isTenfoldError } from "../runtime/errors.ts";
 import { createRegistry } from "../telemetry/registry.ts";
 import { type ChildServer, startChildServer } from "../testing/child-server.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";
-import { createServiceClient, type ServiceClientOptions } from "./service-client.ts";
+import { createServiceClient } from "./service-client.ts";
+import type { ServiceClientOptions } from "./service-client-options.ts";
 import { staticResolver } from "./static-resolver.ts";
 
 interface Echo {
@@ -69,7 +70,7 @@ it("sends JSON with bigints as text, the query, the deadline, and reads the answ
 
 it("loses no repeatable call when an instance is killed and another one hangs", async () => {
   const three = await servers(3);
-  const client = clientOf(three, { tryTimeoutMs: 300 });
+  const client = clientOf(three, { policy: { tryTimeoutMs: 300 } });
   let next = 0;
   const failures: unknown[] = [];
   const names = new Set<string>();
@@ -122,7 +123,7 @@ it("does not repeat a write that a server may have begun", async () => {
 
 it("repeats a write that carries an idempotency key", async () => {
   const two = await servers(2);
-  const client = clientOf(two, { tryTimeoutMs: 1_000 });
+  const client = clientOf(two, { policy: { tryTimeoutMs: 1_000 } });
   const replies = [];
   for (const server of two) server.kill("SIGSTOP");
   const headers = { "idempotency-key": "k1" };
@@ -151,7 +152,10 @@ describe("a server that closes a kept connection just when it is used again", ()
     const { port } = server.address() as AddressInfo;
     return { port, requests: () => requests };
   }
-  const noBudget = { retryBudget: { ratio: 0, reservePerSecond: 0 } };
+  const noBudget = {
+    policy: { retryBudget: { ratio: 0, reservePerSecond: 0 } },
+    connectionsMax: 1,
+  };
 
   it("costs a repeatable call one more attempt, off the budget", async () => {
     const server = await racingServer(() => false);
@@ -177,7 +181,7 @@ describe("a server that closes a kept connection just when it is used again", ()
 
   it("is met once and not for ever", async () => {
     const agentLess = await racingServer(() => false);
-    const client = clientOf([agentLess], { ...noBudget, attemptsMax: 2 });
+    const client = clientOf([agentLess], noBudget);
     for (let i = 0; i < 6; i++) {
       const { attempts } = await client.request({ method: "GET", path: "/" });
       expect(attempts).toBeLessThanOrEqual(2);
@@ -220,14 +224,15 @@ it("keeps every caller's deadline however many wait", async () => {
 
 it("says which limit was met", async () => {
   const one = await servers(1);
-  const client = clientOf(one, { responseBytesMax: 1_000, callsMax: 1 });
+  const policy = { bulkhead: { callsMax: 1, waitersMax: 0 } };
+  const client = clientOf(one, { responseBytesMax: 1_000, policy });
   const get = (query: Record<string, number>, deadlineMs = 2_000) =>
     codeOf(client.request({ method: "GET", path: "/", query, deadlineMs }));
   expect(await get({ bytes: 1_001 })).toBe("TENFOLD_DISCOVERY_RESPONSE_TOO_LARGE");
   expect(await get({ bytes: 1_000 })).toBe("none");
   expect(await get({ ms: 1_000 }, 100)).toBe("TENFOLD_DEADLINE_EXCEEDED");
   expect(await Promise.all([get({ ms: 50 }), get({})])).toContain(
-    "TENFOLD_DISCOVERY_CALLS_EXCEEDED",
+    "TENFOLD_RESILIENCE_BULKHEAD_FULL",
   );
   expect(await codeOf(client.request({ method: "GET", path: "/a b" }))).toBe(
     "TENFOLD_OPTION_INVALID",

@@ -1,60 +1,30 @@
-import type { BalancerOptions } from "../balancing/balancer-options.ts";
-import { deadlineAfter, deadlineHeader, formatDeadline } from "../resilience/deadline.ts";
-import { isIdempotentMethod } from "../resilience/retry.ts";
-import { type RetryBudgetOptions, retryBudget } from "../resilience/retry-budget.ts";
-import { TenfoldError } from "../runtime/errors.ts";
-import { numberOption } from "../runtime/options.ts";
-import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
-import type { Registry } from "../telemetry/registry.ts";
-import { type Attempted, call } from "./call.ts";
-import { callMetrics } from "./call-metrics.ts";
-import type { Endpoint, Resolver } from "./endpoint.ts";
-import { endpointPool } from "./endpoint-pool.ts";
-import { httpAttempt } from "./http-attempt.ts";
-import { closeIdle, keepAliveAgent } from "./keep-alive-agent.ts";
+import type { IncomingCall } from "../resilience/call-chain.ts";
+import type { CallContext, CallOptions } from "../resilience/call-layer.ts";
+import type { Decision } from "../resilience/decision-log.ts";
+import type { Answer, Fault } from "../resilience/layered-policy.ts";
+import { runtimeWith } from "../runtime/runtime.ts";
+import { type CallCore, callCore } from "./call-core.ts";
+import { endpointConnections } from "./endpoint-connections.ts";
+import { type FetchInit, fetchCall } from "./fetch-call.ts";
+import { hold } from "./hold.ts";
 import {
+  callOptions,
+  isIdempotent,
   type RequestBody,
   requestHeaders,
   requestTarget,
-  type SentBody,
   sentBody,
+  withChain,
 } from "./request-parts.ts";
-import { collectBody, type ServiceReply, serviceReply } from "./service-reply.ts";
-
-export interface ServiceClientOptions extends Partial<ServiceClientLimits> {
-  readonly resolver: Resolver;
-  readonly runtime?: Partial<Runtime>;
-  readonly metrics?: Registry;
-  readonly balancing?: Omit<BalancerOptions, "random">;
-  readonly retryBudget?: RetryBudgetOptions;
-}
-
-export interface ServiceClientLimits {
-  /** For a whole call, waiting and retries included: 1 … 600,000. */
-  readonly deadlineMs: number;
-  /** For one attempt of a call that may be repeated: 1 … 600,000. */
-  readonly tryTimeoutMs: number;
-  /** 1 … 60,000. */
-  readonly connectTimeoutMs: number;
-  /** Attempts of one call that reach a server: 1 … 10. */
-  readonly attemptsMax: number;
-  /** Calls under way at once: 1 … 100,000. */
-  readonly callsMax: number;
-  /** Connections to one endpoint: 1 … 10,000. */
-  readonly connectionsMax: number;
-  /** 1 … 1 GiB. */
-  readonly responseBytesMax: number;
-}
-
-export const serviceClientDefaults: ServiceClientLimits = Object.freeze({
-  deadlineMs: 5_000,
-  tryTimeoutMs: 2_000,
-  connectTimeoutMs: 1_000,
-  attemptsMax: 3,
-  callsMax: 1_024,
-  connectionsMax: 128,
-  responseBytesMax: 8 * 1024 * 1024,
-});
+import {
+  type ServiceClientLimits,
+  type ServiceClientOptions,
+  serviceClientLimits,
+  servicePolicy,
+} from "./service-client-options.ts";
+import type { ServiceReply } from "./service-reply.ts";
+import { Trip } from "./trip.ts";
+import { WholeAnswer } from "./whole-answer.ts";
 
 export interface ServiceCall {
   readonly method: string;
@@ -65,9 +35,12 @@ export interface ServiceCall {
   readonly headers?: Readonly<Record<string, string>>;
   /** An object is sent as JSON (bigints as strings); text and bytes as they are. */
   readonly body?: RequestBody;
-  /** Milliseconds for the whole call. Default `deadlineMs` of the client. */
+  /** Milliseconds for the whole call. Default: of the policy. */
   readonly deadlineMs?: number;
-  /** Default `tryTimeoutMs` of the client; raise it for calls that wait at the server. */
+  /**
+   * For one attempt; raise it for calls that wait at the server. Default: of the policy, and the
+   * whole deadline for what is not made twice.
+   */
   readonly tryTimeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
   /**
@@ -75,139 +48,126 @@ export interface ServiceCall {
    * carry an `idempotency-key` header.
    */
   readonly idempotent?: boolean;
+  /** The request on whose behalf it is made: its deadline and retry signal hold here too. */
+  readonly incoming?: IncomingCall;
 }
 
-/** Calls the instances of one service: balanced, with deadlines, retries within a budget. */
+/** Calls the instances of one service, balanced, under one policy. */
 export interface ServiceClient {
   /**
-   * Any answer of the service is a result, whatever its status.
+   * The answer, read whole within the deadline. Any answer is a result, whatever its status; 502,
+   * 503 and 504 once another instance was asked, where that is safe.
    *
-   * @throws TENFOLD_DISCOVERY_NO_ENDPOINT when none could be reached until the deadline,
-   *   TENFOLD_DISCOVERY_CALL_FAILED (see `retryable`), TENFOLD_DEADLINE_EXCEEDED,
-   *   TENFOLD_DISCOVERY_RESPONSE_TOO_LARGE, TENFOLD_DISCOVERY_CALLS_EXCEEDED, TENFOLD_ABORTED,
-   *   TENFOLD_DISCOVERY_CLOSED, TENFOLD_OPTION_INVALID
+   * @throws TENFOLD_DISCOVERY_NO_ENDPOINT when none could be reached in time,
+   *   TENFOLD_DISCOVERY_CALL_FAILED (see `retryable`), TENFOLD_RESILIENCE_TRY_TIMEOUT,
+   *   TENFOLD_DEADLINE_EXCEEDED, TENFOLD_RESILIENCE_CIRCUIT_OPEN, TENFOLD_RESILIENCE_BULKHEAD_FULL,
+   *   TENFOLD_RESILIENCE_RATE_LIMITED, TENFOLD_DISCOVERY_HOLD_FULL,
+   *   TENFOLD_DISCOVERY_RESPONSE_TOO_LARGE, TENFOLD_ABORTED, TENFOLD_DISCOVERY_CLOSED,
+   *   TENFOLD_OPTION_INVALID
    */
   request(call: ServiceCall): Promise<ServiceReply>;
+  /**
+   * As `request`, but what fails, is slow, or answers 5xx or 429 is stood in for by `failBack`: for
+   * what a caller can do without. What the caller caused (its abort, a bad option) is thrown.
+   */
+  requestOr<F>(
+    call: ServiceCall,
+    failBack: (fault: Fault) => F | Promise<F>,
+  ): Promise<Answer<ServiceReply, F>>;
+  /**
+   * The same with the types of the web: a `Response` at the head of the answer, its body as it
+   * comes. The deadline holds until then; after that only the caller's signal and `bodyIdleMs`. A
+   * body that is a stream is sent once: no second attempt after its first part was taken.
+   *
+   * @param path with query, percent-encoded
+   * @throws as `request`, and TENFOLD_DISCOVERY_RESPONSE_INVALID for what no `Response` can be
+   */
+  fetch(path: string, init?: FetchInit): Promise<Response>;
+  /**
+   * The last decisions: why this endpoint, why retried, held, turned away or degraded; of one call
+   * by the `call` of its reply or fault.
+   */
+  explain(call?: number): Decision[];
   /** Cuts what is under way. Idempotent. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * A client of one service over any resolver.
+ * A client of one service over any resolver. From the outside in: deadline, rate limit, retries
+ * with a budget, circuit, choice of the endpoint, bulkhead, try time-out.
  *
- * @throws TENFOLD_OPTION_INVALID
+ * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN, TENFOLD_RESILIENCE_ORDER_INVALID
  */
 export function createServiceClient(service: string, options: ServiceClientOptions): ServiceClient {
-  const limits = checked(options);
+  const limits = serviceClientLimits("createServiceClient", options);
   const runtime = runtimeWith(options.runtime);
-  const { clock } = runtime;
-  const agent = keepAliveAgent(limits.connectionsMax);
-  const pool = endpointPool({
+  const policy = servicePolicy(service, options.policy, options.runtime);
+  const connections = endpointConnections(limits, runtime);
+  const core = callCore({
     service,
     resolver: options.resolver,
+    policy,
     runtime,
-    ...(options.balancing && { balancing: options.balancing }),
-    onGone: (endpoint) => closeIdle(agent, endpoint),
+    metrics: options.metrics,
+    balancing: options.balancing,
+    hold: hold({ heldMax: limits.heldMax, heldBytesMax: Number.POSITIVE_INFINITY }),
+    holdMs: limits.holdMs,
+    routes: connections,
   });
-  const budget = retryBudget(options.retryBudget);
-  const metrics = callMetrics(options.metrics, service);
-  let calls = 0;
-
-  const attemptOf = (sent: ServiceCall, body: SentBody | undefined) => {
-    const target = requestTarget(sent.path, sent.query);
-    const headers = requestHeaders(sent.headers, body);
-    return async (
-      endpoint: Endpoint,
-      timeoutMs: number,
-      attempt: number,
-    ): Promise<Attempted<ServiceReply>> => {
-      const until = clock.now() + timeoutMs;
-      const { connectTimeoutMs } = limits;
-      const { method, signal } = sent;
-      const outcome = await httpAttempt(
-        endpoint,
-        {
-          method,
-          target,
-          headers: [...headers, deadlineHeader, formatDeadline(timeoutMs)],
-          body: body?.bytes,
-        },
-        { agent, clock, connectTimeoutMs, timeoutMs, signal },
-      );
-      if (outcome.kind !== "answered") return outcome;
-      const { response } = outcome;
-      const collected = await collectBody(response, {
-        bytesMax: limits.responseBytesMax,
-        timeoutMs: Math.max(1, until - clock.now()),
-        clock,
-        signal,
-      });
-      if (collected.kind !== "whole") return collected;
-      const value = serviceReply(response, collected.bytes, endpoint, attempt);
-      return { kind: "answered", status: value.status, value, discard() {} };
-    };
-  };
-  const request = async (sent: ServiceCall): Promise<ServiceReply> => {
-    const body = sentBody(sent.body);
-    const result = await call({
-      pool,
-      budget,
-      metrics,
-      runtime,
-      idempotent: isIdempotent(sent),
-      deadline: deadlineAfter(clock.now(), sent.deadlineMs ?? limits.deadlineMs),
-      tryTimeoutMs: sent.tryTimeoutMs ?? limits.tryTimeoutMs,
-      attemptsMax: limits.attemptsMax,
-      signal: sent.signal,
-      attempt: attemptOf(sent, body),
-    });
-    result.picked.release();
-    return result.value;
-  };
   const close = async (): Promise<void> => {
-    pool.close();
-    agent.destroy();
+    core.pool.close();
+    connections.close();
   };
   return {
-    async request(sent) {
-      if (calls >= limits.callsMax) throw tooManyCalls(service, limits.callsMax);
-      calls++;
-      try {
-        return await request(sent);
-      } finally {
-        calls--;
-      }
+    request(call) {
+      return requested(core, limits, call, (run, own) => core.policy.run(run, own));
     },
+    requestOr(call, failBack) {
+      return requested(core, limits, call, async (run, own) => {
+        const answer = await core.policy.runOr(run, failBack, own);
+        if (answer.degraded) core.metrics.degraded(answer.reason);
+        return answer;
+      });
+    },
+    fetch: (path, init) => fetchCall(core, limits, path, init),
+    explain: (call) => core.policy.explain(call),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-function isIdempotent({ method, headers, idempotent }: ServiceCall): boolean {
-  if (idempotent !== undefined) return idempotent;
-  if (isIdempotentMethod(method)) return true;
-  return Object.keys(headers ?? {}).some((name) => name.toLowerCase() === "idempotency-key");
-}
+type Run = (context: CallContext) => Promise<ServiceReply>;
 
-function tooManyCalls(service: string, callsMax: number): TenfoldError {
-  return new TenfoldError(
-    "TENFOLD_DISCOVERY_CALLS_EXCEEDED",
-    `${callsMax} calls to ${service} are under way, which is the limit.`,
-    { retryable: true, details: { service, callsMax } },
-  );
-}
-
-function checked(options: ServiceClientOptions): ServiceClientLimits {
-  const limit = (name: keyof ServiceClientLimits, max: number): number =>
-    numberOption(name, options[name] ?? serviceClientDefaults[name], { min: 1, max });
-  return {
-    deadlineMs: limit("deadlineMs", 600_000),
-    tryTimeoutMs: limit("tryTimeoutMs", 600_000),
-    connectTimeoutMs: limit("connectTimeoutMs", 60_000),
-    attemptsMax: limit("attemptsMax", 10),
-    callsMax: limit("callsMax", 100_000),
-    connectionsMax: limit("connectionsMax", 10_000),
-    responseBytesMax: limit("responseBytesMax", 2 ** 30),
-  };
+/** Checks and prepares once what all attempts send. */
+async function requested<T>(
+  core: CallCore,
+  limits: ServiceClientLimits,
+  call: ServiceCall,
+  under: (run: Run, options: CallOptions) => Promise<T>,
+): Promise<T> {
+  const body = sentBody(call.body);
+  const target = requestTarget(call.path, call.query);
+  const headers = requestHeaders(call.headers, body);
+  const idempotent = isIdempotent(call);
+  const trip = new Trip(idempotent);
+  const run: Run = (context) =>
+    new Promise((resolve, reject) => {
+      const about = { call: context.call, bytesMax: limits.responseBytesMax };
+      const attempt = new WholeAnswer(core, trip, about, { resolve, reject });
+      attempt.start({
+        method: call.method,
+        path: target,
+        headers: withChain(headers, context),
+        body: body?.bytes ?? null,
+      });
+    });
+  try {
+    return await under(run, callOptions(call, idempotent, trip));
+  } catch (error) {
+    core.metrics.failed(error);
+    throw error;
+  } finally {
+    trip.end();
+  }
 }

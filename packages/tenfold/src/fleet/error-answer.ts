@@ -1,3 +1,4 @@
+import { retryHeader, retryStop, saysRetryStop } from "../resilience/call-chain.ts";
 import type { ErrorCode } from "../runtime/error-codes.ts";
 import { isTenfoldError, type TenfoldError } from "../runtime/errors.ts";
 import type { ServiceResponse } from "./service.ts";
@@ -15,6 +16,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   TENFOLD_DISCOVERY_NAME_TAKEN: 409,
   TENFOLD_IDENTIFIERS_ID_INVALID: 400,
   TENFOLD_RESILIENCE_DEADLINE_INVALID: 400,
+  TENFOLD_RESILIENCE_CHAIN_INVALID: 400,
   TENFOLD_QUEUEING_FULL: 429,
   TENFOLD_DEADLINE_EXCEEDED: 504,
 };
@@ -36,9 +38,28 @@ export interface ErrorAnswer extends ServiceResponse {
 /**
  * The answer to an error: `{"error":{"code","message","details"?}}`. A `TenfoldError` goes by the
  * table above, or as 503 when it is retryable; an application's error by its own `status`; all
- * else is a 500 without its text.
+ * else is a 500 without its text. What a call of ours came to says `tenfold-retry: stop`: it was
+ * repeated here, or may not be, so nobody above repeats it.
  */
 export function errorAnswer(error: unknown): ErrorAnswer {
+  const answer = plainAnswer(error);
+  if (!isStopped(error)) return answer;
+  return { ...answer, headers: { ...answer.headers, [retryHeader]: retryStop } };
+}
+
+/** The error itself, or what it was made of. */
+function isStopped(error: unknown): boolean {
+  let each = error;
+  for (let depth = 0; depth < causesMax && each !== undefined; depth++) {
+    if (saysRetryStop(each)) return true;
+    each = (each as { cause?: unknown } | null)?.cause;
+  }
+  return false;
+}
+
+const causesMax = 8;
+
+function plainAnswer(error: unknown): ErrorAnswer {
   if (isTenfoldError(error)) {
     const status = statusOf[error.code] ?? (error.retryable ? 503 : 500);
     if (status !== 500) return answerOf({ ...plain(error), status });
@@ -71,10 +92,10 @@ function isAnswerable(error: unknown): error is AnswerableError {
 function answerOf({ status, code, message, retryAfterMs, details }: AnswerableError): ErrorAnswer {
   const empty = details === undefined || Object.keys(Object(details)).length === 0;
   const body = { error: { code, message, ...(empty ? {} : { details }) } };
-  return { status, headers: retryHeader(status, retryAfterMs), body, unexpected: false };
+  return { status, headers: retryAfterHeader(status, retryAfterMs), body, unexpected: false };
 }
 
-function retryHeader(status: number, retryAfterMs: unknown): Readonly<Record<string, string>> {
+function retryAfterHeader(status: number, retryAfterMs: unknown): Readonly<Record<string, string>> {
   if (status !== 429 && status !== 503) return {};
   const ms = typeof retryAfterMs === "number" ? retryAfterMs : 1_000;
   return { "retry-after": String(Math.max(1, Math.ceil(ms / 1_000))) };

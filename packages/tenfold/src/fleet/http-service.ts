@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 
-import { deadlineHeader, parseDeadline } from "../resilience/deadline.ts";
+import { incomingCall } from "../resilience/call-chain.ts";
 import type { ErrorCode } from "../runtime/error-codes.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import { refuseUnknownKeys } from "../runtime/options.ts";
@@ -178,8 +178,9 @@ class HttpCore {
     if (match.kind !== "found") return refusal(match);
     if (this.underWay > this.#limits.requestsMax) throw busy();
     const { clock } = this.#runtime;
-    const wanted = parseDeadline(headerOf(request, deadlineHeader));
-    const timeoutMs = Math.min(wanted ?? this.#limits.handlerMs, this.#limits.handlerMs);
+    const incoming = incomingCall((name) => headerOf(request, name));
+    const { handlerMs } = this.#limits;
+    const timeoutMs = Math.min(incoming.remainingMs ?? handlerMs, handlerMs);
     const endsAt = clock.now() + timeoutMs;
     const timer = clock.setTimer(timeoutMs, () => gone.abort(tooLate(timeoutMs)), {
       keepAlive: false,
@@ -193,6 +194,7 @@ class HttpCore {
       headers: request.headers,
       signal,
       remainingMs: () => Math.max(0, endsAt - clock.now()),
+      incoming,
       json: () => readJson(request, { bodyBytesMax: this.#limits.bodyBytesMax, signal }),
     };
     try {

@@ -55,7 +55,7 @@ it("restarts one instance after the other under load, and no request notices", a
   const coordinator = connectEtcd({ endpoints, token });
   const resolver = coordinatorResolver(coordinator, { fleet: "local" });
   // One attempt a call: what is counted here is the drain's doing, not that of retries.
-  const client = createServiceClient("example", { resolver, attemptsMax: 1, deadlineMs: 5_000 });
+  const client = createServiceClient("example", { resolver, policy: { retry: false } });
 
   let answered = 0;
   const failures: unknown[] = [];

@@ -5,6 +5,7 @@ import { createServiceClient, type ServiceClient } from "../discovery/service-cl
 import type { Queue } from "../queueing/queue.ts";
 import { decodeQueueError } from "../queueing/queue-protocol.ts";
 import { remoteQueue } from "../queueing/remote-queue.ts";
+import type { CallPolicyOptions } from "../resilience/call-policy.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { fileStorage } from "../runtime/storage.ts";
@@ -34,6 +35,12 @@ export interface OpenContext {
 
 /** A claim of a queue may bring 256 messages of 64 KiB, quoted once more. */
 const queueResponseBytesMax = 64 * 1024 * 1024;
+
+/**
+ * The queue asks again itself, as it alone knows what may be. Without a circuit: there is one owner,
+ * and what is to be written waits for it.
+ */
+const queuePolicy: CallPolicyOptions = { name: "the queue's owner", breaker: false };
 
 export function openServiceContext(options: ServiceContextOptions): OpenContext {
   const { instance, settings, runtime, metrics, coordinator, token, stopping } = options;
@@ -69,7 +76,7 @@ export function openServiceContext(options: ServiceContextOptions): OpenContext 
       const queue =
         queues.get(name) ??
         queueOver(
-          client(`queue-${name}`, { responseBytesMax: queueResponseBytesMax }),
+          client(`queue-${name}`, { responseBytesMax: queueResponseBytesMax, policy: queuePolicy }),
           token,
           runtime,
         );

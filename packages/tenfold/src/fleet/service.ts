@@ -3,8 +3,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Coordinator, Session } from "../coordination/coordinator.ts";
 import type { WatchedMapOptions } from "../coordination/watched-map.ts";
 import type { Resolver } from "../discovery/endpoint.ts";
-import type { ServiceClient, ServiceClientOptions } from "../discovery/service-client.ts";
+import type { ServiceClient } from "../discovery/service-client.ts";
+import type { ServiceClientOptions } from "../discovery/service-client-options.ts";
 import type { Queue } from "../queueing/queue.ts";
+import type { IncomingCall } from "../resilience/call-chain.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Registry } from "../telemetry/registry.ts";
 
@@ -67,6 +69,8 @@ export interface ServiceRequest {
   readonly signal: AbortSignal;
   /** Milliseconds left of the caller's deadline. */
   readonly remainingMs: () => number;
+  /** Deadline, attempt and retry signal as they came: what calls made for it are to be given. */
+  readonly incoming: IncomingCall;
   /**
    * The body as JSON: content type checked, at most `bodyBytesMax`, control characters refused.
    * @throws TENFOLD_FLEET_REQUEST_INVALID, TENFOLD_FLEET_BODY_TOO_LARGE,

@@ -1,3 +1,5 @@
+import type { AnswerHeaders } from "../discovery/dispatcher.ts";
+
 /** Of one connection only (RFC 9110 §7.6.1), the obsolete ones included. */
 const hopByHop: ReadonlySet<string> = new Set([
   "connection",
@@ -38,10 +40,7 @@ export interface RequestOrigin {
  * The headers for the service: what belongs to the client's connection and what the gateway says
  * itself is taken out first, then ours are added, so that no client can name them away.
  */
-export function requestHeadersFor(
-  rawHeaders: readonly string[],
-  origin: RequestOrigin,
-): readonly string[] {
+export function requestHeadersFor(rawHeaders: readonly string[], origin: RequestOrigin): string[] {
   const listed = listedInConnection(rawHeaders);
   const kept: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -63,18 +62,20 @@ export function requestHeadersFor(
 
 /** The headers for the client; framing stays, since the answer is passed on as it is framed. */
 export function responseHeadersFor(
-  rawHeaders: readonly string[],
+  headers: AnswerHeaders,
   own: Readonly<Record<string, string>>,
 ): string[] {
-  const listed = listedInConnection(rawHeaders);
+  const { connection = [] } = headers;
+  const listed = namesIn([connection].flat());
   const kept: string[] = [];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] as string).toLowerCase();
-    if (hopByHop.has(name) || name in own) continue;
+  for (const name in headers) {
+    if (hopByHop.has(name) || name in own || name.startsWith("tenfold-")) continue;
     if (listed.has(name) && name !== "content-length") continue;
-    kept.push(rawHeaders[i] as string, rawHeaders[i + 1] as string);
+    const value = headers[name];
+    if (Array.isArray(value)) for (const each of value) kept.push(name, each);
+    else if (value !== undefined) kept.push(name, value);
   }
-  for (const [name, value] of Object.entries(own)) kept.push(name, value);
+  for (const name in own) kept.push(name, own[name] as string);
   return kept;
 }
 
@@ -92,15 +93,18 @@ export function safeRequestId(value: string | undefined): string | undefined {
 }
 
 function listedInConnection(rawHeaders: readonly string[]): ReadonlySet<string> {
-  let listed: Set<string> | undefined;
+  const values: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if ((rawHeaders[i] as string).toLowerCase() !== "connection") continue;
-    listed ??= new Set();
-    for (const name of (rawHeaders[i + 1] as string).split(",")) {
-      listed.add(name.trim().toLowerCase());
+    if ((rawHeaders[i] as string).toLowerCase() === "connection") {
+      values.push(rawHeaders[i + 1] as string);
     }
   }
-  return listed ?? none;
+  return namesIn(values);
+}
+
+function namesIn(values: readonly string[]): ReadonlySet<string> {
+  if (values.length === 0) return none;
+  return new Set(values.flatMap((value) => value.split(",")).map((n) => n.trim().toLowerCase()));
 }
 
 const none: ReadonlySet<string> = new Set();

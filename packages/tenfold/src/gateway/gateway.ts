@@ -2,11 +2,14 @@ import { createServer, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 
 import type { BalancerOptions } from "../balancing/balancer-options.ts";
-import { callMetrics } from "../discovery/call-metrics.ts";
+import { type CallCore, callCore } from "../discovery/call-core.ts";
 import type { Resolver } from "../discovery/endpoint.ts";
-import { endpointPool } from "../discovery/endpoint-pool.ts";
-import { closeIdle, keepAliveAgent } from "../discovery/keep-alive-agent.ts";
-import { retryBudget } from "../resilience/retry-budget.ts";
+import { endpointConnections } from "../discovery/endpoint-connections.ts";
+import { hold } from "../discovery/hold.ts";
+import { serviceClientDefaults } from "../discovery/service-client-options.ts";
+import { callPolicy } from "../resilience/call-policy.ts";
+import { deadlineMsMax } from "../resilience/deadline.ts";
+import type { CallPolicy } from "../resilience/layered-policy.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import type { SocketAddress } from "../runtime/network.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
@@ -14,9 +17,7 @@ import type { Registry } from "../telemetry/registry.ts";
 import { clientConnections } from "./client-connections.ts";
 import { type GatewayLimits, gatewayLimits } from "./gateway-limits.ts";
 import { gatewayMetrics } from "./gateway-metrics.ts";
-import { hold } from "./hold.ts";
 import { type OwnAnswer, sendOnSocket } from "./own-answer.ts";
-import type { Upstream } from "./proxy.ts";
 import { requestHandler } from "./request-handler.ts";
 import { type Route, routeTable } from "./route-table.ts";
 
@@ -64,20 +65,25 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = gatewayLimits(options.limits);
   const runtime = runtimeWith(options.runtime);
   const routes = routeTable(options.routes);
-  const agent = keepAliveAgent(limits.endpointConnectionsMax);
+  const connections = endpointConnections(
+    {
+      connectionsMax: limits.endpointConnectionsMax,
+      connectTimeoutMs: limits.connectTimeoutMs,
+      connectionAgeMs: serviceClientDefaults.connectionAgeMs,
+    },
+    runtime,
+  );
   const holding = hold(limits);
-  const connections = clientConnections();
-  const upstreams = new Map<string, Upstream>();
+  const clients = clientConnections();
+  const upstreams = new Map<string, CallCore>();
   let stopping = false;
   const server = serverWith(limits);
   const handle = requestHandler({
-    agent,
     runtime,
     limits,
-    hold: holding,
     routes,
     upstreams,
-    connections,
+    connections: clients,
     metrics: gatewayMetrics(options.metrics, options.routes, () => holding.count),
     trustForwarded: options.trustForwarded ?? false,
     isStopping: () => stopping,
@@ -86,20 +92,23 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   server.on("checkContinue", handle);
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     // Over an answer that was begun, another one would be read as a part of it.
-    if (connections.isAnswering(socket)) socket.end(() => socket.destroy());
+    if (clients.isAnswering(socket)) socket.end(() => socket.destroy());
     else sendOnSocket(socket, parserAnswer(error));
   });
   const address = await listen(server, options.listen);
   for (const service of new Set(options.routes.map((route) => route.service))) {
-    const pool = endpointPool({
+    const core = callCore({
       service,
       resolver: options.resolver,
+      policy: upstreamPolicy(service, limits, runtime),
       runtime,
-      ...(options.balancing && { balancing: options.balancing }),
-      onGone: (endpoint) => closeIdle(agent, endpoint),
+      metrics: options.metrics,
+      balancing: options.balancing,
+      hold: holding,
+      holdMs: deadlineMsMax,
+      routes: connections,
     });
-    const metrics = callMetrics(options.metrics, service);
-    upstreams.set(service, { pool, budget: retryBudget(), metrics });
+    upstreams.set(service, core);
   }
 
   const stop = async (graceMs: number): Promise<void> => {
@@ -117,7 +126,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await closed;
     timer.cancel();
     for (const { pool } of upstreams.values()) pool.close();
-    agent.destroy();
+    connections.close();
   };
   let stopped: Promise<void> | undefined;
   const close: Gateway["close"] = ({ graceMs = 10_000 } = {}) => {
@@ -132,6 +141,23 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     close,
     [Symbol.asyncDispose]: () => close(),
   };
+}
+
+/**
+ * The gateway is nearest to the user: it holds a request rather than turn it away, so there is no
+ * circuit; and its own limits bound how many there are, so there is no bulkhead.
+ */
+function upstreamPolicy(service: string, limits: GatewayLimits, runtime: Runtime): CallPolicy {
+  const { deadlineMs, tryTimeoutMs, attemptsMax } = limits;
+  return callPolicy({
+    name: service,
+    runtime,
+    deadlineMs,
+    tryTimeoutMs,
+    retry: { attemptsMax },
+    breaker: false,
+    bulkhead: false,
+  });
 }
 
 function serverWith(limits: GatewayLimits): Server {

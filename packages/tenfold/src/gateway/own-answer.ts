@@ -21,10 +21,14 @@ export function answerFor(error: unknown, service: string): OwnAnswer {
     const message = `No instance of ${service} could be reached in time.`;
     return { status: 503, code: "TENFOLD_GATEWAY_UNAVAILABLE", message, headers: retry };
   }
-  if (isTenfoldError(error, "TENFOLD_GATEWAY_HOLD_FULL")) {
-    return { status: 503, code: error.code, message: error.message, headers: retry };
+  if (isTenfoldError(error, "TENFOLD_DISCOVERY_HOLD_FULL")) {
+    const { message } = error;
+    return { status: 503, code: "TENFOLD_GATEWAY_HOLD_FULL", message, headers: retry };
   }
-  if (isTenfoldError(error, "TENFOLD_DEADLINE_EXCEEDED")) {
+  if (
+    isTenfoldError(error, "TENFOLD_DEADLINE_EXCEEDED") ||
+    isTenfoldError(error, "TENFOLD_RESILIENCE_TRY_TIMEOUT")
+  ) {
     const message = `${service} did not answer in time.`;
     return { status: 504, code: "TENFOLD_GATEWAY_DEADLINE_EXCEEDED", message };
   }

@@ -1,5 +1,6 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 
+import type { StreamedAnswer } from "../discovery/streamed-answer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { responseHeadersFor } from "./forwarded-headers.ts";
 
@@ -19,25 +20,26 @@ export type Relayed = "whole" | "cut" | "gone";
 
 /** Passes an answer on to the client as it comes, no faster than the client reads. */
 export function relay(
-  upstream: ClientRequest,
-  from: IncomingMessage,
+  from: StreamedAnswer,
   to: ServerResponse,
   options: RelayOptions,
 ): Promise<Relayed> {
   if (to.destroyed) {
-    upstream.destroy();
+    from.giveUp(new Error("the client is gone"), "cancelled");
     return Promise.resolve("gone");
   }
-  to.writeHead(from.statusCode ?? 502, responseHeadersFor(from.rawHeaders, options.ownHeaders()));
+  to.writeHead(from.status, responseHeadersFor(from.headers, options.ownHeaders()));
   return new Promise((resolve) => {
     let moved = 0;
     const settle = (result: Relayed): void => {
       timer.cancel();
       resolve(result);
-      if (result === "whole" && upstream.writableFinished) return;
-      // Its request was not read whole, or its answer not taken whole: not to be used again.
-      upstream.destroy();
-      if (result !== "whole") reset(to);
+      if (result === "whole") return;
+      from.giveUp(
+        new Error("the answer was not passed on whole"),
+        result === "cut" ? "failure" : "cancelled",
+      );
+      reset(to);
     };
     const watchIdle = (last: number) => (): void => {
       const now = moved + (to.socket?.bytesWritten ?? 0);
@@ -46,13 +48,17 @@ export function relay(
       else timer = options.clock.setTimer(options.idleMs, watchIdle(now));
     };
     let timer = options.clock.setTimer(options.idleMs, watchIdle(-1));
-    from.on("data", (chunk: Buffer) => {
-      moved += chunk.length;
-    });
-    from.on("error", () => settle("cut"));
+    to.on("drain", () => from.resume());
     to.on("error", () => settle("gone"));
     to.on("close", () => settle(to.writableFinished ? "whole" : "gone"));
-    from.pipe(to);
+    from.read({
+      data(chunk) {
+        moved += chunk.length;
+        return to.write(chunk);
+      },
+      end: () => void to.end(),
+      failed: () => settle("cut"),
+    });
   });
 }
 

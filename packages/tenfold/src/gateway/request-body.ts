@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-import type { BodyStream } from "../discovery/http-attempt.ts";
+import { RequestStream } from "../discovery/request-stream.ts";
 
 /**
  * whole: it was small enough to keep, and can be sent again. stream: the rest still comes, it can
@@ -8,7 +8,7 @@ import type { BodyStream } from "../discovery/http-attempt.ts";
  */
 export type RequestBody =
   | { readonly kind: "whole"; readonly bytes: Buffer }
-  | { readonly kind: "stream"; readonly stream: BodyStream }
+  | { readonly kind: "stream"; readonly stream: RequestStream; readonly bytes: number | undefined }
   | { readonly kind: "tooLarge" }
   | { readonly kind: "gone" };
 
@@ -69,25 +69,21 @@ function rest(
   bodyBytesMax: number,
   onTooLarge: () => void,
 ): RequestBody {
-  return {
-    kind: "stream",
-    stream: {
-      bytes: length,
-      send(upstream) {
-        let bytes = 0;
-        for (const chunk of chunks) {
-          bytes += chunk.length;
-          upstream.write(chunk);
-        }
-        request.on("data", (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes <= bodyBytesMax) return;
-          request.unpipe(upstream);
-          upstream.destroy();
-          onTooLarge();
-        });
-        request.pipe(upstream);
-      },
-    },
+  const parts = async function* (): AsyncGenerator<Uint8Array> {
+    let bytes = 0;
+    for (const chunk of chunks) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+    // The client's connection is still to be answered over, whatever becomes of the service's.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > bodyBytesMax) {
+        onTooLarge();
+        throw new Error("the body is too large");
+      }
+      yield chunk as Buffer;
+    }
   };
+  return { kind: "stream", stream: new RequestStream(parts()), bytes: length };
 }

@@ -1,20 +1,26 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
+import type { CallCore } from "../discovery/call-core.ts";
 import { parseDeadline } from "../resilience/deadline.ts";
 import { errorText, isTenfoldError } from "../runtime/errors.ts";
 import type { Random } from "../runtime/random.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { ClientConnections } from "./client-connections.ts";
 import { type RequestOrigin, requestHeadersFor, safeRequestId } from "./forwarded-headers.ts";
+import type { GatewayLimits } from "./gateway-limits.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import { answerFor, type OwnAnswer, sendOwnAnswer } from "./own-answer.ts";
-import { type ProxyContext, proxy, type Upstream } from "./proxy.ts";
+import { proxy } from "./proxy.ts";
 import { readRequestBody } from "./request-body.ts";
 import { type CheckedRequest, checkRequest } from "./request-check.ts";
 import type { Route, RouteTable } from "./route-table.ts";
 
-export interface HandlerContext extends ProxyContext {
+export interface HandlerContext {
+  readonly runtime: Runtime;
+  readonly limits: GatewayLimits;
   readonly routes: RouteTable;
-  readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** By service. */
+  readonly upstreams: ReadonlyMap<string, CallCore>;
   readonly metrics: GatewayMetrics;
   readonly connections: ClientConnections;
   /** Believe `X-Forwarded-For`, `-Proto` and `X-Request-Id` of a proxy in front? */
@@ -121,13 +127,17 @@ async function passOn(
   });
   if (body.kind === "tooLarge") return tooLarge();
   if (body.kind === "gone") return "gone";
-  const upstream = context.upstreams.get(route.service) as Upstream;
+  const upstream = context.upstreams.get(route.service) as CallCore;
+  const headers = requestHeadersFor(request.rawHeaders, origin);
+  if (body.kind === "stream" && body.bytes !== undefined) {
+    headers.push("content-length", String(body.bytes));
+  }
   try {
-    return await proxy(context, upstream, {
+    return await proxy(upstream, limits, {
       method: request.method as string,
       target: checked.target,
-      headers: requestHeadersFor(request.rawHeaders, origin),
-      body: body.kind === "whole" ? { body: body.bytes } : { body: undefined, stream: body.stream },
+      headers,
+      body: body.kind === "whole" ? body.bytes : body.stream,
       deadlineMs,
       signal: gone.signal,
       response,

@@ -1,7 +1,8 @@
 import type { Timer } from "../runtime/clock.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import { outgoingHeaders } from "./call-chain.ts";
-import type { Call, CallContext } from "./call-layer.ts";
+import { type Call, type CallContext, KeptPlace } from "./call-layer.ts";
+import { deadlineMsMax } from "./deadline.ts";
 
 /**
  * The innermost of every policy: runs the caller's function once, for as long as deadline and
@@ -21,6 +22,7 @@ class Attempt implements CallContext {
   readonly #reject: (error: unknown) => void;
   #controller: AbortController | undefined;
   #timer: Timer | undefined;
+  #tryMs = 0;
   #limitMs = 0;
   #endsAt = 0;
   #ended = false;
@@ -58,10 +60,18 @@ class Attempt implements CallContext {
     });
   }
 
+  keepPlace(): () => void {
+    // Of an attempt that was given up nobody waits for the rest.
+    if (this.#ended) return nothing;
+    this.#call.place ??= new KeptPlace();
+    return this.#call.place.over;
+  }
+
   start(): void {
     const call = this.#call;
     const { signal } = call;
-    this.#limitMs = Math.min(call.tryTimeoutMs, call.remainingMs());
+    this.#tryMs = call.hasTheRest ? deadlineMsMax : Math.min(call.tryTimeoutMs, call.shareMs);
+    this.#limitMs = Math.min(this.#tryMs, call.remainingMs());
     this.#endsAt = call.at + this.#limitMs;
     call.beganAt = call.at;
     if (signal?.aborted) this.#abort(signal);
@@ -120,10 +130,11 @@ class Attempt implements CallContext {
     if (this.#ended) return;
     const call = this.#call;
     call.waited();
-    const byTry = this.#limitMs >= call.tryTimeoutMs;
+    const byTry = this.#limitMs >= this.#tryMs;
     call.outcome = this.#limitMs >= call.fairMs ? "failure" : "ignored";
     call.fault = byTry ? "timeout" : "deadline";
-    call.mayRetry = undefined;
+    // Its own limit, and not the caller's, so there is time for another one.
+    call.mayRetry = byTry ? call.idempotent : undefined;
     call.retryAfterMs = 0;
     call.record("timedOut", call.fault, this.#limitMs);
     this.#cut(outOfTime(call, byTry, this.#limitMs));
@@ -151,6 +162,8 @@ class Attempt implements CallContext {
     this.#call.signal?.removeEventListener("abort", this.#onAbort);
   }
 }
+
+function nothing(): void {}
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === "function";

@@ -66,8 +66,8 @@ export function outgoingHeaders(call: {
 }): Record<string, string> {
   const headers: Record<string, string> = {
     [deadlineHeader]: formatDeadline(call.remainingMs),
-    [attemptHeader]: String(call.attempt),
   };
+  if (call.attempt > 1) headers[attemptHeader] = String(call.attempt);
   if (!call.mayRetry) headers[retryHeader] = retryStop;
   return headers;
 }

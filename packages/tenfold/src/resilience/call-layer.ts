@@ -5,9 +5,16 @@ import type { Random } from "../runtime/random.ts";
 import { firstCall, type IncomingCall, saysRetryStop } from "./call-chain.ts";
 import type { CallOutcome } from "./circuit-breaker.ts";
 import { type Deadline, deadlineMsMax } from "./deadline.ts";
-import type { DecisionLog } from "./decision-log.ts";
+import type { DecisionKind, DecisionLog } from "./decision-log.ts";
 
-export type LayerKind = "deadline" | "rateLimit" | "retry" | "breaker" | "bulkhead" | "tryTimeout";
+export type LayerKind =
+  | "deadline"
+  | "rateLimit"
+  | "retry"
+  | "breaker"
+  | "pick"
+  | "bulkhead"
+  | "tryTimeout";
 
 /** One part of a call policy: what it does around everything that is inside of it. */
 export interface CallLayer {
@@ -33,16 +40,25 @@ export interface CallContext {
   remainingMs(): number;
   /** To be sent along, so that the layers below keep to this call's deadline and retry budget. */
   headers(): Record<string, string>;
+  /**
+   * For a result that goes on after it was given, such as a stream: the call keeps its place in
+   * the bulkhead until the function that this gives is called. Idempotent.
+   */
+  keepPlace(): () => void;
 }
 
 export interface CallOptions {
   /** For this call, retries and waiting included: 0 … 600,000. */
   readonly deadlineMs?: number;
+  /** For one attempt of it: 1 … 600,000. Default: what the policy says. */
+  readonly tryTimeoutMs?: number;
   /** May it be made twice without harm? */
   readonly idempotent?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** The request on whose behalf the call is made: its deadline and retry signal hold here too. */
   readonly incoming?: IncomingCall;
+  /** What the call is about, for layers of one's own; the others do not look at it. */
+  readonly subject?: unknown;
 }
 
 /** Why a call did not end well. */
@@ -50,6 +66,7 @@ export type FaultReason =
   | "rateLimited"
   | "circuitOpen"
   | "bulkheadFull"
+  | "unreachable"
   | "timeout"
   | "deadline"
   | "overload"
@@ -73,6 +90,10 @@ export interface PolicyParts {
   readonly decisions: DecisionLog;
   /** Of the circuit, apart: thousands of refusals must not push out what they come from. */
   readonly changes: DecisionLog;
+  /** Which endpoint each attempt went to, apart for the same reason. */
+  readonly picks: DecisionLog;
+  /** Calls so far: where their numbers come from. */
+  readonly calls: { count: number };
   readonly idempotent: boolean;
   readonly classifyResult: ((value: unknown) => Judgement) | undefined;
   readonly classifyError: ((error: unknown) => Judgement | undefined) | undefined;
@@ -88,11 +109,22 @@ export class Call {
   /** Of this call, checked; undefined leaves it to the deadline layer. */
   readonly deadlineMs: number | undefined;
   readonly idempotent: boolean;
+  /** Of this call, checked; undefined leaves it to the layer. */
+  readonly ownTryTimeoutMs: number | undefined;
+  readonly subject: unknown;
   deadline: Deadline | undefined;
   tryTimeoutMs: number = deadlineMsMax;
+  /** An attempt that another one may follow takes no more than this, so that it still can. */
+  shareMs: number = deadlineMsMax;
+  /** No attempt can follow this one: cut early, it would only fail the call sooner. */
+  hasTheRest = false;
   /** An attempt that was cut with less time than this says nothing about the callee. */
   fairMs: number = deadlineMsMax;
   attempt = 1;
+  /** May this attempt be followed by another, as far as its number goes? */
+  mayFollow = false;
+  /** Are calls made again at all where that does no harm? */
+  mayRepeat = false;
   /** May the layers below make retries for this attempt? */
   mayRetryBelow: boolean;
   /**
@@ -110,6 +142,8 @@ export class Call {
   fault: FaultReason | undefined = undefined;
   /** What it was turned away with. */
   refusal: TenfoldError | undefined = undefined;
+  /** The result goes on after it was given. */
+  place: KeptPlace | undefined = undefined;
 
   /** @throws TENFOLD_OPTION_INVALID */
   constructor(
@@ -126,11 +160,9 @@ export class Call {
     this.at = parts.clock.now();
     this.mayRetryBelow = this.incoming.mayRetry;
     this.idempotent = options?.idempotent ?? parts.idempotent;
-    const deadlineMs = options?.deadlineMs;
-    if (deadlineMs !== undefined) {
-      numberOption("deadlineMs", deadlineMs, { min: 0, max: deadlineMsMax, whole: false });
-    }
-    this.deadlineMs = deadlineMs;
+    this.subject = options?.subject;
+    this.deadlineMs = checkedMs("deadlineMs", options?.deadlineMs, 0);
+    this.ownTryTimeoutMs = checkedMs("tryTimeoutMs", options?.tryTimeoutMs, 1);
   }
 
   /** To be called after every wait. */
@@ -169,10 +201,10 @@ export class Call {
     this.#judged(this.parts.classifyError?.(error) ?? errorJudgement(error), error);
   }
 
-  record(kind: Parameters<DecisionLog["record"]>[3], why: string, ms: number): void {
-    const { changes, decisions } = this.parts;
-    const log = kind === "circuitChanged" ? changes : decisions;
-    log.record(this.at, this.number, this.attempt, kind, why, ms);
+  record(kind: DecisionKind, why: string, ms: number, endpoint = ""): void {
+    const { changes, decisions, picks } = this.parts;
+    const log = kind === "circuitChanged" ? changes : kind === "picked" ? picks : decisions;
+    log.record(this, kind, why, ms, endpoint);
   }
 
   #judged(judgement: Judgement, subject: unknown): void {
@@ -185,6 +217,29 @@ export class Call {
     if (this.outcome === "failure") this.fault = "failed";
     else if (this.outcome === "overload") this.fault = "overload";
   }
+}
+
+/** The bulkhead's place of a result that goes on. */
+export class KeptPlace {
+  #over = false;
+  #leave: (() => void) | undefined;
+
+  /** The layers are done with the call: its place is given back when the result is over too. */
+  leaveAtEnd(leave: () => void): void {
+    if (this.#over) leave();
+    else this.#leave = leave;
+  }
+
+  readonly over = (): void => {
+    if (this.#over) return;
+    this.#over = true;
+    this.#leave?.();
+  };
+}
+
+function checkedMs(name: string, value: number | undefined, min: number): number | undefined {
+  if (value !== undefined) numberOption(name, value, { min, max: deadlineMsMax, whole: false });
+  return value;
 }
 
 /** For what follows a wait, where a promise is there already: turned away means rejected. */

@@ -30,7 +30,7 @@ export function deadlineLayer(deadlineMs: number): CallLayer {
 }
 
 /**
- * The longest time of one attempt.
+ * The longest time of one attempt, where the call does not say itself.
  *
  * @param tryTimeoutMs 1 … 600,000. @throws TENFOLD_OPTION_INVALID
  */
@@ -39,8 +39,9 @@ export function tryTimeoutLayer(tryTimeoutMs: number): CallLayer {
   return {
     kind: "tryTimeout",
     wrap: (inner) => (call) => {
-      call.tryTimeoutMs = tryTimeoutMs;
-      call.fairMs = Math.min(call.fairMs, tryTimeoutMs / 2);
+      const longMs = call.ownTryTimeoutMs ?? tryTimeoutMs;
+      call.tryTimeoutMs = longMs;
+      call.fairMs = Math.min(call.fairMs, longMs / 2);
       return inner(call);
     },
   };
@@ -113,8 +114,14 @@ export function bulkheadLayer(places: Bulkhead<() => void>): CallLayer {
     });
   };
   const wrap = (inner: CallHandler): CallHandler => {
-    const through: CallHandler = (call) =>
-      around(inner, call, () => places.leave(call.at)?.value());
+    const through: CallHandler = (call) => {
+      call.place = undefined;
+      return around(inner, call, (failed) => {
+        const kept = failed ? undefined : call.place;
+        if (kept === undefined) places.leave(call.at)?.value();
+        else kept.leaveAtEnd(() => places.leave(call.parts.clock.now())?.value());
+      });
+    };
     return (call) =>
       places.enter() ? through(call) : inLine(call)?.then(() => orReject(through, call));
   };
@@ -122,16 +129,20 @@ export function bulkheadLayer(places: Bulkhead<() => void>): CallLayer {
 }
 
 /** Runs `after` when the inner layers are done, however they end. */
-function around(inner: CallHandler, call: Call, after: () => void): Promise<unknown> | undefined {
+function around(
+  inner: CallHandler,
+  call: Call,
+  after: (failed: boolean) => void,
+): Promise<unknown> | undefined {
   const running = inner(call);
-  if (running === undefined) after();
+  if (running === undefined) after(true);
   return running?.then(
     (value) => {
-      after();
+      after(false);
       return value;
     },
     (error: unknown) => {
-      after();
+      after(true);
       throw error;
     },
   );

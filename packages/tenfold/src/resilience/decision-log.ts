@@ -1,7 +1,14 @@
 import { numberOption } from "../runtime/options.ts";
 
-/** What a policy did with a call beside letting it through. */
+/**
+ * What a policy did with a call. picked: `endpoint` was chosen, `why` is the balancer's reason. held:
+ * no endpoint took it, so it waits. rerouted: another endpoint at once, because no server had the
+ * request.
+ */
 export type DecisionKind =
+  | "picked"
+  | "held"
+  | "rerouted"
   | "retried"
   | "gaveUp"
   | "refused"
@@ -18,21 +25,25 @@ export interface Decision {
   readonly attempt: number;
   readonly kind: DecisionKind;
   readonly why: string;
-  /** retried: the delay. refused: when to ask again. timedOut: the time it had. Otherwise 0. */
+  /**
+   * retried, held: the delay. refused: when to ask again. timedOut: the time it had. Otherwise 0.
+   */
   readonly ms: number;
+  /** Of a pick and of what became of it; "" where there is none. */
+  readonly endpoint: string;
+}
+
+/** Which call a decision is about. */
+export interface DecidedCall {
+  readonly at: number;
+  readonly number: number;
+  readonly attempt: number;
 }
 
 /** The last decisions of a policy: columns that are written round and round. */
 export interface DecisionLog {
   /** O(1), without allocation. */
-  record(
-    at: number,
-    call: number,
-    attempt: number,
-    kind: DecisionKind,
-    why: string,
-    ms: number,
-  ): void;
+  record(of: DecidedCall, kind: DecisionKind, why: string, ms: number, endpoint: string): void;
   /** Oldest first; of one call if its number is given. */
   list(call?: number): Decision[];
 }
@@ -46,15 +57,17 @@ export function decisionLog(entriesMax: number): DecisionLog {
   const attempts = new Uint8Array(size);
   const kinds = new Array<DecisionKind>(size).fill("retried");
   const whys = new Array<string>(size).fill("");
+  const endpoints = new Array<string>(size).fill("");
   const state = { next: 0, used: 0 };
   return {
-    record(at, call, attempt, kind, why, ms) {
+    record(of, kind, why, ms, endpoint) {
       const slot = state.next;
-      ats[slot] = at;
-      calls[slot] = call;
-      attempts[slot] = attempt;
+      ats[slot] = of.at;
+      calls[slot] = of.number;
+      attempts[slot] = of.attempt;
       kinds[slot] = kind;
       whys[slot] = why;
+      endpoints[slot] = endpoint;
       times[slot] = ms;
       state.next = slot + 1 === size ? 0 : slot + 1;
       if (state.used < size) state.used++;
@@ -70,6 +83,7 @@ export function decisionLog(entriesMax: number): DecisionLog {
           kind: kinds[slot] as DecisionKind,
           why: whys[slot] as string,
           ms: times[slot] as number,
+          endpoint: endpoints[slot] as string,
         };
       });
       return call === undefined ? all : all.filter((each) => each.call === call);

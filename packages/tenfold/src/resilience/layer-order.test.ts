@@ -22,6 +22,7 @@ const make: Readonly<Record<LayerKind, () => CallLayer>> = {
   rateLimit: () => rateLimitLayer(gcra({ perSecond: 1e6, burst: 1e6 })),
   retry: () => retryLayer(retryBudget()),
   breaker: () => breakerLayer(circuitBreaker()),
+  pick: () => ({ kind: "pick", wrap: (inner) => inner }),
   bulkhead: () => bulkheadLayer(bulkhead()),
   tryTimeout: () => tryTimeoutLayer(500),
 };
@@ -37,6 +38,9 @@ it.each<readonly [string, readonly LayerKind[]]>([
   ["time in line as the callee's", ["deadline", "tryTimeout", "bulkhead"]],
   ["probes for calls over the limit", ["deadline", "breaker", "rateLimit"]],
   ["places for calls over the limit", ["deadline", "bulkhead", "rateLimit"]],
+  ["one endpoint for all attempts", ["deadline", "pick", "retry"]],
+  ["a pick for an open circuit", ["deadline", "pick", "breaker"]],
+  ["time without an endpoint as the callee's", ["deadline", "tryTimeout", "pick"]],
   ["two of a kind", ["deadline", "retry", "retry"]],
   ["a kind that is none", ["deadline", "hedge" as LayerKind]],
 ])("refuses %s", (_, kinds) => {

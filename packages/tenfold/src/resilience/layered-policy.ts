@@ -11,7 +11,7 @@ import {
   type PolicyParts,
 } from "./call-layer.ts";
 import { type Decision, decisionLog } from "./decision-log.ts";
-import { checkLayerOrder } from "./layer-order.ts";
+import { checkLayerOrder, withLayerInPlace } from "./layer-order.ts";
 
 export interface PolicyOptions {
   /** What is called, for messages. */
@@ -70,6 +70,15 @@ export interface CallPolicy {
   ): Promise<Answer<T, F>>;
   /** The last decisions, oldest first; of one call if its number is given. */
   explain(call?: number): Decision[];
+  /**
+   * The same policy, state and decisions shared, with one more layer in its place of `layerOrder`.
+   * @param judge for results and errors that the policy itself has no classifier for.
+   * @throws TENFOLD_RESILIENCE_ORDER_INVALID
+   */
+  withLayer(
+    layer: CallLayer,
+    judge?: Pick<PolicyOptions, "classifyResult" | "classifyError">,
+  ): CallPolicy;
 }
 
 /**
@@ -81,32 +90,37 @@ export function layeredPolicy(
   layers: readonly CallLayer[],
   options: PolicyOptions = {},
 ): CallPolicy {
-  checkLayerOrder(layers);
   const { clock, random } = runtimeWith(options.runtime);
-  const parts: PolicyParts = {
+  return policyOver(layers, {
     name: options.name ?? policyDefaults.name,
     clock,
     random,
     decisions: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax),
     changes: decisionLog(changesMax),
+    picks: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax),
+    calls: { count: 0 },
     idempotent: options.idempotent ?? policyDefaults.idempotent,
     classifyResult: options.classifyResult,
     classifyError: options.classifyError,
-  };
+  });
+}
+
+function policyOver(layers: readonly CallLayer[], parts: PolicyParts): CallPolicy {
+  checkLayerOrder(layers);
   const handler = layers.reduceRight<CallHandler>((inner, layer) => layer.wrap(inner), runAttempt);
-  let calls = 0;
+  const { calls } = parts;
 
   return {
     run<T>(fn: (call: CallContext) => T | Promise<T>, callOptions?: CallOptions): Promise<T> {
       try {
-        const call = new Call(parts, ++calls, fn, callOptions);
+        const call = new Call(parts, ++calls.count, fn, callOptions);
         return (handler(call) as Promise<T> | undefined) ?? rejectSoon(call.refusal);
       } catch (error) {
         return rejectSoon(error);
       }
     },
     async runOr(fn, failBack, callOptions) {
-      const call = new Call(parts, ++calls, fn, callOptions);
+      const call = new Call(parts, ++calls.count, fn, callOptions);
       let error: unknown;
       try {
         const running = handler(call);
@@ -126,8 +140,14 @@ export function layeredPolicy(
       };
     },
     explain(call) {
-      const all = [...parts.changes.list(call), ...parts.decisions.list(call)];
+      const { changes, picks, decisions } = parts;
+      const all = [...changes.list(call), ...picks.list(call), ...decisions.list(call)];
       return all.sort((a, b) => a.at - b.at);
+    },
+    withLayer(layer, judge = {}) {
+      const { classifyResult = judge.classifyResult, classifyError = judge.classifyError } = parts;
+      const more = { ...parts, classifyResult, classifyError };
+      return policyOver(withLayerInPlace(layers, layer), more);
     },
   };
 }

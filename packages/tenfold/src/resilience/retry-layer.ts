@@ -40,7 +40,8 @@ export function retryLayer(budget: RetryBudget, options: RetryOptions = {}): Cal
   };
   /** Why the attempt is the last one, or undefined; takes the retry out of the budget. */
   const lastBecause = (call: Call, attempt: number, delayMs: number): string | undefined => {
-    if (call.outcome === "ignored" || !(call.mayRetry ?? call.idempotent)) return "notRetryable";
+    const mayRetry = call.mayRetry ?? (call.outcome !== "ignored" && call.idempotent);
+    if (!mayRetry) return "notRetryable";
     if (!call.incoming.mayRetry) return "chainStopped";
     if (attempt >= limits.attemptsMax) return "attemptsSpent";
     if (call.remainingMs() - delayMs < attemptMsMin) return "deadline";
@@ -57,6 +58,8 @@ export function retryLayer(budget: RetryBudget, options: RetryOptions = {}): Cal
   const wrap = (inner: CallHandler): CallHandler => {
     const tryOnce = (call: Call, attempt: number): Promise<unknown> | undefined => {
       call.attempt = attempt;
+      call.mayRepeat = call.idempotent && limits.attemptsMax > 1;
+      call.mayFollow = call.mayRepeat && call.incoming.mayRetry && attempt < limits.attemptsMax;
       call.mayRetryBelow = attempt === 1 && call.incoming.mayRetry && !budget.isLow(call.at);
       /** What to do about an attempt that did not go well. */
       const again = (failure: unknown): Promise<unknown> | undefined => {

@@ -225,7 +225,7 @@ export const errorCodes = {
     "Read `cause` and `details`; call again only if `retryable` is true.",
   TENFOLD_DISCOVERY_RESPONSE_TOO_LARGE: "Ask for less at once, or raise `responseBytesMax`.",
   TENFOLD_DISCOVERY_RESPONSE_INVALID: "See what the service answered; it was not what it promised.",
-  TENFOLD_DISCOVERY_CALLS_EXCEEDED: "Try again shortly, or raise `callsMax`.",
+  TENFOLD_DISCOVERY_HOLD_FULL: "Try again after `retryAfterMs`, or raise `heldMax`.",
   TENFOLD_DISCOVERY_CLOSED: "The client was closed by its owner; create a new one.",
 
   // gateway

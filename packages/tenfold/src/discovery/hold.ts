@@ -1,11 +1,11 @@
 import { TenfoldError } from "../runtime/errors.ts";
 
-/** The requests that wait for an endpoint: bounded in number and in the bytes they keep. */
+/** The calls that wait for an endpoint: bounded in number and in the bytes they keep. */
 export interface Hold {
   readonly count: number;
   /**
    * Lets one in; gives what lets it out.
-   * @throws TENFOLD_GATEWAY_HOLD_FULL
+   * @throws TENFOLD_DISCOVERY_HOLD_FULL
    */
   enter(bytes: number): () => void;
 }
@@ -19,8 +19,8 @@ export function hold(limits: { readonly heldMax: number; readonly heldBytesMax: 
     enter(bytes) {
       if (state.count >= limits.heldMax || state.bytes + bytes > limits.heldBytesMax) {
         throw new TenfoldError(
-          "TENFOLD_GATEWAY_HOLD_FULL",
-          `${state.count} requests wait for an instance already.`,
+          "TENFOLD_DISCOVERY_HOLD_FULL",
+          `${state.count} calls wait for an instance already.`,
           { retryable: true, retryAfterMs: 1_000 },
         );
       }

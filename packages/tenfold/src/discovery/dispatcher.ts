@@ -1,0 +1,92 @@
+import type { Socket } from "node:net";
+
+/** What is used of undici's `Dispatcher`, of any version and any copy of it. */
+export interface Dispatcher {
+  dispatch(options: DispatchOptions, handler: DispatchHandler): boolean;
+}
+
+export interface DispatchOptions {
+  readonly origin: string;
+  readonly path: string;
+  readonly method: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | AsyncIterable<Uint8Array> | null;
+  /** Longest wait for the next part of an answer's body, in milliseconds. */
+  readonly bodyTimeout?: number;
+}
+
+/** undici's handler since version 7; `controller` is of the request. */
+export interface DispatchHandler {
+  onRequestStart(controller: DispatchController, context: unknown): void;
+  onResponseStart(
+    controller: DispatchController,
+    status: number,
+    headers: AnswerHeaders,
+    statusText?: string,
+  ): void;
+  onResponseData(controller: DispatchController, chunk: Buffer): void;
+  onResponseEnd(controller: DispatchController, trailers: AnswerHeaders): void;
+  onResponseError(controller: DispatchController | undefined, error: Error): void;
+}
+
+export interface DispatchController {
+  pause(): void;
+  resume(): void;
+  abort(reason: Error): void;
+}
+
+/** Names in small letters; a header that came more than once has a list. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+export type Connect = (
+  to: { readonly hostname: string; readonly port: string },
+  callback: (error: Error | null, socket: Socket | null) => void,
+) => void;
+
+export interface AgentOptions {
+  /** To one origin. */
+  readonly connections: number;
+  readonly keepAliveTimeout: number;
+  readonly keepAliveMaxTimeout: number;
+  readonly headersTimeout: number;
+  readonly bodyTimeout: number;
+  readonly connect: Connect;
+}
+
+/** A dispatcher that owns connections. */
+export interface OwnedDispatcher extends Dispatcher {
+  /** Lets what is under way finish, then closes. */
+  close(): Promise<void>;
+  destroy(reason: Error): Promise<void>;
+}
+
+type AgentClass = new (options: AgentOptions) => OwnedDispatcher;
+
+/** Where every copy of undici keeps the dispatcher of the process. */
+const globalDispatcher: symbol = Symbol.for("undici.globalDispatcher.1");
+
+/** The dispatcher that the global `fetch` takes, by Node's types where they are there. */
+export type FetchDispatcher = RequestInit extends { dispatcher?: infer D }
+  ? NonNullable<D>
+  : Dispatcher & { compose(...interceptors: readonly unknown[]): FetchDispatcher };
+
+/**
+ * The dispatcher of this process: the one built into Node, unless somebody has set another one. It
+ * is the one to `compose` a `serviceInterceptor` on for the global `fetch`.
+ */
+export function builtInDispatcher(): FetchDispatcher {
+  // Node loads its undici, and with it the dispatcher, when one of its classes is asked for.
+  void globalThis.Headers;
+  const all = globalThis as unknown as Record<symbol, FetchDispatcher>;
+  return all[globalDispatcher] as FetchDispatcher;
+}
+
+/**
+ * The class of connections that is built into Node, or undefined when the process's dispatcher is
+ * something else (a proxy, a mock): then that one has to carry our requests too.
+ */
+export function builtInAgent(): AgentClass | undefined {
+  const { constructor: kind } = builtInDispatcher();
+  return kind.name === "Agent" ? (kind as unknown as AgentClass) : undefined;
+}

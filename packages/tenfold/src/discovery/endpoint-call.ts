@@ -1,0 +1,115 @@
+import type { Picked } from "../balancing/balancer.ts";
+import type { AttemptFailure } from "../resilience/retry.ts";
+import type { CallCore } from "./call-core.ts";
+import type { AnswerHeaders, Dispatcher, DispatchOptions } from "./dispatcher.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { type AnswerReceiver, callFailed, Exchange, type Route } from "./exchange.ts";
+import type { Trip, UnderWay } from "./trip.ts";
+
+/** What the calls of a client have in common. */
+export type CallParts = Pick<CallCore, "service" | "runtime" | "metrics">;
+
+/**
+ * One attempt at the endpoint that was picked for it, and what it tells the balancer: the time to
+ * the first byte at the head of the answer, the end when all of it is here.
+ */
+export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
+  failure: AttemptFailure | undefined;
+  status = 0;
+  statusText = "";
+  headers: AnswerHeaders = {};
+  readonly endpoint: Endpoint;
+  protected readonly parts: CallParts;
+  protected readonly trip: Trip;
+  protected readonly exchange: Exchange;
+  protected readonly resolve: (value: T) => void;
+  protected readonly reject: (error: Error) => void;
+  readonly #picked: Picked<Endpoint>;
+  readonly #beganAt: number;
+
+  constructor(
+    parts: CallParts,
+    trip: Trip,
+    resolve: (value: T) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.parts = parts;
+    this.trip = trip;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.#picked = trip.picked as Picked<Endpoint>;
+    this.endpoint = this.#picked.endpoint;
+    this.#beganAt = parts.runtime.clock.now();
+    this.exchange = new Exchange(this);
+    trip.underWay = this;
+  }
+
+  /** @param over Default: the connections of the route. */
+  start(request: Omit<DispatchOptions, "origin">, over?: Dispatcher): void {
+    const route = this.trip.route as Route;
+    this.exchange.start(route, over ?? route.dispatcher, request);
+  }
+
+  head(status: number, headers: AnswerHeaders, statusText: string): void {
+    this.status = status;
+    this.statusText = statusText;
+    this.headers = headers;
+    this.trip.sent++;
+    const now = this.parts.runtime.clock.now();
+    const tookMs = now - this.#beganAt;
+    this.#picked.report(now, status >= 500 ? "failure" : "success", tookMs);
+    this.parts.metrics.tried("answered", tookMs);
+    this.headed();
+  }
+
+  end(): void {
+    this.#picked.release();
+    this.ended();
+  }
+
+  failed(failure: AttemptFailure, error: Error): void {
+    const { answered } = this.exchange;
+    this.#picked.release();
+    this.#report(failure === "closedIdle" ? undefined : "failure", failure);
+    if (answered && this.broke(error)) return;
+    if (!answered && failure !== "neverSent") this.trip.sent++;
+    const { service } = this.parts;
+    const { repeatable, sent } = this.trip;
+    const about = { cause: error, idempotent: repeatable, attempts: sent };
+    this.reject(callFailed(service, this.endpoint.id, this.failure ?? failure, about));
+  }
+
+  giveUp(cause: Error, outcome: "failure" | "cancelled"): void {
+    const { exchange } = this;
+    if (exchange.over) return;
+    const failure = exchange.sent ? "noAnswer" : "neverSent";
+    if (!exchange.answered && exchange.sent) this.trip.sent++;
+    exchange.abort(cause);
+    this.#picked.release();
+    this.#report(outcome, failure);
+    this.gaveUp(cause);
+  }
+
+  discard(): void {
+    this.giveUp(new Error("the answer is not used"), "cancelled");
+  }
+
+  #report(outcome: "failure" | "cancelled" | undefined, failure: AttemptFailure): void {
+    // A body that broke was seen by nobody: to the call it is no answer.
+    this.failure = failure === "cut" ? "noAnswer" : failure;
+    const now = this.parts.runtime.clock.now();
+    if (outcome !== undefined) this.#picked.report(now, outcome, now - this.#beganAt);
+    const tried = outcome === "cancelled" ? outcome : failure;
+    this.parts.metrics.tried(tried, now - this.#beganAt);
+  }
+
+  abstract data(chunk: Buffer): void;
+  /** The head is there. */
+  protected abstract headed(): void;
+  /** All of it is there. */
+  protected abstract ended(): void;
+  /** The answer broke off after its head; true when whoever reads it was told. */
+  protected abstract broke(error: Error): boolean;
+  /** It was cut from here. */
+  protected abstract gaveUp(cause: Error): void;
+}

@@ -1,0 +1,128 @@
+import type { CallContext } from "../resilience/call-layer.ts";
+import { abortError, errorText, TenfoldError } from "../runtime/errors.ts";
+import type { CallCore } from "./call-core.ts";
+import type { DispatchOptions } from "./dispatcher.ts";
+import {
+  callOptions,
+  isIdempotent,
+  requestHeaders,
+  requestTargetOf,
+  type SentBody,
+  withChain,
+} from "./request-parts.ts";
+import { RequestStream } from "./request-stream.ts";
+import type { ServiceCall } from "./service-client.ts";
+import type { ServiceClientLimits } from "./service-client-options.ts";
+import { StreamedAnswer } from "./streamed-answer.ts";
+import { Trip } from "./trip.ts";
+
+/** What the web's `fetch` takes, as far as it concerns a call of a service, and a call's options. */
+export interface FetchInit
+  extends Pick<ServiceCall, "deadlineMs" | "tryTimeoutMs" | "idempotent" | "incoming" | "signal"> {
+  readonly method?: string;
+  readonly headers?: RequestInit["headers"];
+  readonly body?: RequestInit["body"] | AsyncIterable<Uint8Array | string>;
+}
+
+/** A call whose answer is handed on at its head, as `ServiceClient.fetch` says. */
+export async function fetchCall(
+  core: CallCore,
+  limits: Pick<ServiceClientLimits, "bodyIdleMs">,
+  path: string,
+  init: FetchInit = {},
+): Promise<Response> {
+  const method = (init.method ?? "GET").toUpperCase();
+  const headers = Object.fromEntries(new Headers(init.headers));
+  const body = await readBody(init.body);
+  const stream = body instanceof RequestStream ? body : undefined;
+  const bytes = body instanceof RequestStream ? undefined : body;
+  const sent = requestHeaders(headers, bytes);
+  const target = requestTargetOf(path);
+  const idempotent = isIdempotent({ method, headers, idempotent: init.idempotent });
+  const trip = new Trip(idempotent, 0, stream?.canSend);
+  const { signal } = init;
+  const run = (context: CallContext): Promise<StreamedAnswer> =>
+    new Promise((resolve, reject) => {
+      const place = context.keepPlace();
+      const onAbort = (): void => answer.giveUp(abortError(signal as AbortSignal), "cancelled");
+      const over = (): void => {
+        place();
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const answer = new StreamedAnswer(core, trip, over, { resolve, reject });
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const request: Omit<DispatchOptions, "origin"> = {
+        method,
+        path: target,
+        headers: withChain(sent, context),
+        body: stream?.parts() ?? bytes?.bytes ?? null,
+        bodyTimeout: limits.bodyIdleMs,
+      };
+      answer.start(request);
+    });
+  try {
+    const answer = await core.policy.run(run, callOptions(init, idempotent, trip));
+    return responseOf(answer, method);
+  } catch (error) {
+    trip.underWay?.discard();
+    core.metrics.failed(error);
+    throw error;
+  } finally {
+    trip.end();
+  }
+}
+
+async function readBody(body: FetchInit["body"]): Promise<SentBody | RequestStream | undefined> {
+  if (body === undefined || body === null) return undefined;
+  const isStream = typeof body === "object" && Symbol.asyncIterator in body;
+  if (isStream) return new RequestStream(body as AsyncIterable<unknown>);
+  const whole = new Response(body as Exclude<RequestInit["body"], undefined>);
+  const contentType = whole.headers.get("content-type") ?? undefined;
+  return { bytes: new Uint8Array(await whole.arrayBuffer()), contentType };
+}
+
+/** Statuses whose answers have no body, which `Response` insists on. */
+const withoutBody: ReadonlySet<number> = new Set([204, 205, 304]);
+
+function responseOf(answer: StreamedAnswer, method: string): Response {
+  const { status, headers, endpoint } = answer;
+  const hasBody = method !== "HEAD" && !withoutBody.has(status);
+  try {
+    const list = Object.entries(headers).flatMap(([name, value = []]) =>
+      [value].flat().map((each): [string, string] => [name, each]),
+    );
+    const init = { status, headers: list };
+    if (hasBody) return new Response(bodyOf(answer), init);
+    answer.discard();
+    return new Response(null, init);
+  } catch (cause) {
+    answer.giveUp(cause as Error, "cancelled");
+    throw new TenfoldError(
+      "TENFOLD_DISCOVERY_RESPONSE_INVALID",
+      `${endpoint.id} answered what no Response can be: ${errorText(cause)}.`,
+      { cause, details: { endpoint: endpoint.id, status } },
+    );
+  }
+}
+
+function bodyOf(answer: StreamedAnswer): ReadableStream<Uint8Array> {
+  let begun = false;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (begun) return answer.resume();
+        begun = true;
+        answer.read({
+          data(chunk) {
+            controller.enqueue(new Uint8Array(chunk));
+            return (controller.desiredSize ?? 0) > 0;
+          },
+          end: () => controller.close(),
+          failed: (error) => controller.error(error),
+        });
+      },
+      cancel: () => answer.giveUp(new Error("its reader cancelled it"), "cancelled"),
+    },
+    { highWaterMark: 64 * 1024, size: (chunk) => chunk?.byteLength ?? 1 },
+  );
+}

@@ -1,0 +1,58 @@
+import type { Picked } from "../balancing/balancer.ts";
+import type { AttemptFailure } from "../resilience/retry.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Route } from "./exchange.ts";
+
+/** What a call is doing at an endpoint. */
+export interface UnderWay {
+  /** What it ended with, if it ended without an answer. */
+  readonly failure: AttemptFailure | undefined;
+  /** Gives it up wherever it is. */
+  giveUp(cause: Error, outcome: "failure" | "cancelled"): void;
+  /** Its answer will not be used. */
+  discard(): void;
+}
+
+/** One call over all its attempts: where it has been and where it is. */
+export class Trip {
+  /** Repeating it does no harm. */
+  readonly repeatable: boolean;
+  /** May the request still be sent as it is? False once a body that streams was begun. */
+  readonly canSend: () => boolean;
+  /** What waiting for an endpoint keeps in memory. */
+  readonly bytes: number;
+  /** Attempts that reached a server. */
+  sent = 0;
+  /** Endpoints that had their chance since it last waited. */
+  tried: Set<string> | undefined;
+  picked: Picked<Endpoint> | undefined;
+  route: Route | undefined;
+  underWay: UnderWay | undefined;
+  /** How the last attempt ended, if not well. */
+  last: AttemptFailure | undefined;
+  /** Kept connections that had been closed: met once, it is nobody's fault. */
+  closedIdle = 0;
+  waits = 0;
+  /** When it first had to wait for an endpoint. */
+  holdSince: number | undefined;
+  stopHolding: (() => void) | undefined;
+
+  constructor(repeatable: boolean, bytes = 0, canSend: () => boolean = always) {
+    this.repeatable = repeatable;
+    this.bytes = bytes;
+    this.canSend = canSend;
+  }
+
+  wentTo(id: string): void {
+    this.tried ??= new Set();
+    this.tried.add(id);
+  }
+
+  /** The call is over. */
+  end(): void {
+    this.stopHolding?.();
+    this.stopHolding = undefined;
+  }
+}
+
+const always = (): boolean => true;
