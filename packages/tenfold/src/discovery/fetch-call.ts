@@ -16,7 +16,7 @@ import type { ServiceClientLimits } from "./service-client-options.ts";
 import { StreamedAnswer } from "./streamed-answer.ts";
 import { Trip } from "./trip.ts";
 
-/** What the web's `fetch` takes, as far as it concerns a call of a service, and a call's options. */
+/** What the web's `fetch` takes, as far as a call of a service needs it, and a call's options. */
 export interface FetchInit
   extends Pick<ServiceCall, "deadlineMs" | "tryTimeoutMs" | "idempotent" | "incoming" | "signal"> {
   readonly method?: string;

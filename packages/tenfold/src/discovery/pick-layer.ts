@@ -75,7 +75,7 @@ class Picks {
     // So that an endpoint that hangs costs one attempt and not the whole deadline.
     const isShared = call.mayFollow && pool.size > 1;
     call.shareMs = isShared ? call.remainingMs() / 2 : Number.POSITIVE_INFINITY;
-    call.hasTheRest = call.mayRepeat && call.incoming.mayRetry && !call.mayFollow;
+    call.hasTheRest = call.mayRepeat && !call.mayFollow;
     const running = this.#inner(call);
     if (running === undefined) picked.release();
     return running?.then(

@@ -46,9 +46,9 @@ export interface ServiceInterceptor {
 /**
  * An undici interceptor for callers who have their own way to make requests: `compose` it on the
  * dispatcher that they have, be it the one built into Node (`builtInDispatcher()`, for the global
- * `fetch`) or one of undici 6, 7 or 8 (for the `request` and `fetch` of that same copy; a dispatcher
- * of one copy does not work with the `fetch` of another). Requests to `http://SERVICE/` then go to
- * an instance of it, under a policy. An error comes as the cause of what `fetch` rejects with.
+ * `fetch`) or one of undici 6, 7 or 8, for `request` and `fetch` of that same copy: a dispatcher of
+ * one copy does not work with the `fetch` of another. Requests to `http://SERVICE/` then go to an
+ * instance of it, under a policy. An error comes as the cause of what `fetch` rejects with.
  *
  * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */

@@ -10,7 +10,7 @@ export interface BodyReader {
   failed(error: Error): void;
 }
 
-/** An answer left unread is read to its end up to this, so that its connection can be used again. */
+/** An unread answer up to this is read to its end, so that its connection can be used again. */
 const discardBytesMax = 16 * 1024;
 
 /**

@@ -37,8 +37,8 @@ export interface OpenContext {
 const queueResponseBytesMax = 64 * 1024 * 1024;
 
 /**
- * The queue asks again itself, as it alone knows what may be. Without a circuit: there is one owner,
- * and what is to be written waits for it.
+ * The queue asks again itself, as it alone knows what may be. Without a circuit: there is one
+ * owner, and what is to be written waits for it.
  */
 const queuePolicy: CallPolicyOptions = { name: "the queue's owner", breaker: false };
 

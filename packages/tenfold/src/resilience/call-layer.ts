@@ -121,7 +121,7 @@ export class Call {
   /** An attempt that was cut with less time than this says nothing about the callee. */
   fairMs: number = deadlineMsMax;
   attempt = 1;
-  /** May this attempt be followed by another, as far as its number goes? */
+  /** May another attempt follow this one, by number and budget as of now? */
   mayFollow = false;
   /** Are calls made again at all where that does no harm? */
   mayRepeat = false;

@@ -1,9 +1,9 @@
 import { numberOption } from "../runtime/options.ts";
 
 /**
- * What a policy did with a call. picked: `endpoint` was chosen, `why` is the balancer's reason. held:
- * no endpoint took it, so it waits. rerouted: another endpoint at once, because no server had the
- * request.
+ * What a policy did with a call. picked: `endpoint` was chosen, `why` is the balancer's reason.
+ * held: no endpoint took it, so it waits. rerouted: to another endpoint at once, because no server
+ * had the request.
  */
 export type DecisionKind =
   | "picked"

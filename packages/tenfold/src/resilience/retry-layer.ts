@@ -59,7 +59,8 @@ export function retryLayer(budget: RetryBudget, options: RetryOptions = {}): Cal
     const tryOnce = (call: Call, attempt: number): Promise<unknown> | undefined => {
       call.attempt = attempt;
       call.mayRepeat = call.idempotent && limits.attemptsMax > 1;
-      call.mayFollow = call.mayRepeat && call.incoming.mayRetry && attempt < limits.attemptsMax;
+      const hasMore = call.mayRepeat && call.incoming.mayRetry && attempt < limits.attemptsMax;
+      call.mayFollow = hasMore && budget.balance(call.at) >= 1;
       call.mayRetryBelow = attempt === 1 && call.incoming.mayRetry && !budget.isLow(call.at);
       /** What to do about an attempt that did not go well. */
       const again = (failure: unknown): Promise<unknown> | undefined => {
