@@ -1,6 +1,8 @@
+export type { ServerTls } from "./grpc-server.ts";
 export { type CoordinatorNodeLimits, coordinatorNodeLimits } from "./limits.ts";
 export {
   type CoordinatorNode,
   type CoordinatorNodeOptions,
   createCoordinatorNode,
 } from "./node.ts";
+export { type CoordinatorUser, hashPassword, readUsers } from "./users.ts";
