@@ -39,7 +39,7 @@ export const errorCodes = {
   TENFOLD_COORDINATOR_NODE_DATA_UNKNOWN:
     "Open the data folder with the version that wrote it; it is untouched.",
   TENFOLD_COORDINATOR_NODE_DATA_DAMAGED:
-    "Restore a snapshot into an empty folder (`npx tenfold coordinator restore`); look at the disk.",
+    "Restore a snapshot into another folder (`npx tenfold coordinator restore`); check the disk.",
   TENFOLD_COORDINATOR_NODE_DATA_FOREIGN:
     "Give this coordinator its own data folder; this one belongs to the fleet that is named.",
   TENFOLD_COORDINATOR_NODE_EXPOSED:

@@ -2,10 +2,12 @@ import {
   constants,
   createSecureServer,
   createServer,
+  type Http2SecureServer,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type Settings,
 } from "node:http2";
 
 import type { Clock } from "../../runtime/clock.ts";
@@ -85,15 +87,12 @@ const drainMs = 2_000;
 
 /**
  * gRPC over HTTP/2.
- * @throws TENFOLD_COORDINATOR_NODE_PORT_TAKEN
+ * @throws TENFOLD_COORDINATOR_NODE_PORT_TAKEN, TENFOLD_COORDINATOR_NODE_CERTIFICATE_INVALID
  */
 export async function createGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { listen, limits, log, tls, clock } = options;
   const settings = { maxConcurrentStreams: limits.streamsPerConnectionMax };
-  const server =
-    tls === undefined
-      ? createServer({ settings })
-      : createSecureServer({ settings, cert: tls.certificate, key: tls.key });
+  const server = tls === undefined ? createServer({ settings }) : secureServer(tls, settings);
   const sessions = new Set<ServerHttp2Session>();
   const calls = openCalls(clock);
   server.maxConnections = limits.connectionsMax;
@@ -128,6 +127,18 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
       await closed;
     },
   };
+}
+
+function secureServer({ certificate, key }: ServerTls, settings: Settings): Http2SecureServer {
+  try {
+    return createSecureServer({ settings, cert: certificate, key });
+  } catch (error) {
+    throw new TenfoldError(
+      "TENFOLD_COORDINATOR_NODE_CERTIFICATE_INVALID",
+      `The certificate and its key cannot be used: ${errorText(error)}.`,
+      { cause: error },
+    );
+  }
 }
 
 /** The calls that end with an answer; streams that stay open do not count. */

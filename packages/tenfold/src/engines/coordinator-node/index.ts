@@ -5,4 +5,5 @@ export {
   type CoordinatorNodeOptions,
   createCoordinatorNode,
 } from "./node.ts";
+export { type RestoreOptions, restoreCoordinatorNode } from "./restore.ts";
 export { type CoordinatorUser, hashPassword, readUsers } from "./users.ts";

@@ -96,6 +96,13 @@ export async function openJournal(
   }
 }
 
+/** Makes the file of a state. */
+export async function writeJournal(storage: Storage, state: JournalState): Promise<void> {
+  const journal = createJournal(storage);
+  await journal.rewrite(state);
+  await journal.close();
+}
+
 /** @throws TENFOLD_COORDINATOR_NODE_DATA_UNKNOWN, TENFOLD_COORDINATOR_NODE_DATA_DAMAGED */
 export function readState(file: Uint8Array): { state: JournalState; end: number } {
   const head = readHead(file);

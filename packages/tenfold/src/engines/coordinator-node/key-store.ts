@@ -63,9 +63,14 @@ export interface StoreWrite {
   undo(): void;
 }
 
+export type KeyStoreLimits = Pick<
+  CoordinatorNodeLimits,
+  "keysMax" | "dataBytesMax" | "keyBytesMax" | "valueBytesMax"
+>;
+
 export function keyStore(
   initial: { readonly revision: bigint; readonly entries: readonly StoredEntry[] },
-  limits: CoordinatorNodeLimits,
+  limits: KeyStoreLimits,
 ): KeyStore {
   const entries = new Map(initial.entries.map((entry) => [keyText(entry.key), entry]));
   const keys = sortedKeys(entries.keys());

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 
-import { type FolderLock, lockFolder } from "../../fleet/folder-lock.ts";
-import { errorText, isTenfoldError, TenfoldError } from "../../runtime/errors.ts";
+import { errorText, TenfoldError } from "../../runtime/errors.ts";
+import { type FolderLock, tryLockFolder } from "../../runtime/folder-lock.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import type { JournalState } from "./journal-state.ts";
 import { folderStorage } from "./storage.ts";
@@ -40,16 +40,22 @@ export async function openData(folder: string, name: string | undefined): Promis
 }
 
 function lockData(folder: string): FolderLock {
+  const lock = tryLock(folder);
+  if (lock !== undefined) return lock;
+  throw new TenfoldError(
+    "TENFOLD_COORDINATOR_NODE_FOLDER_IN_USE",
+    `Another process holds ${folder}: stop it, or give another data folder.`,
+  );
+}
+
+function tryLock(folder: string): FolderLock | undefined {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return lockFolder(folder);
+    return tryLockFolder(folder);
   } catch (error) {
-    const isHeld = isTenfoldError(error) && error.code === "TENFOLD_FLEET_ALREADY_RUNNING";
     throw new TenfoldError(
-      isHeld ? "TENFOLD_COORDINATOR_NODE_FOLDER_IN_USE" : "TENFOLD_COORDINATOR_NODE_STORAGE_FAILED",
-      isHeld
-        ? `Another process holds ${folder}: stop it, or give another data folder.`
-        : `The data folder ${folder} cannot be used: ${errorText(error)}.`,
+      "TENFOLD_COORDINATOR_NODE_STORAGE_FAILED",
+      `The data folder ${folder} cannot be used: ${errorText(error)}.`,
       { cause: error },
     );
   }

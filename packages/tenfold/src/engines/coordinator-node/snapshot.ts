@@ -5,7 +5,7 @@ import { readState } from "./journal.ts";
 import { type JournalState, tellState } from "./journal-state.ts";
 import { encodeFrame, encodeHead, logHeadBytes } from "./log-frames.ts";
 
-/** etcdctl takes a file for complete when it is so many bytes over a multiple of a disk's sector. */
+/** etcdctl takes a file for whole when it is so many bytes over a multiple of a disk's sector. */
 const checksumBytes = 32;
 const sectorBytes = 512;
 const pieceBytes = 32_768;
