@@ -46,9 +46,8 @@ test("a client that cannot be given a token gets it for the password", async () 
 });
 
 test("users get a token for their own password, until it is over or the users change", async () => {
-  const users = readUsers(
-    `# who\n\nann:${await hashPassword("a")}\nbob:${await hashPassword("b")}`,
-  );
+  const hash = await hashPassword("a");
+  const users = readUsers(`# who\n\nann:${hash}\nbob:${hash}`);
   let now = 0;
   const wallNow = () => now;
   const own = { token: undefined, host: "127.0.0.1", isTls: false, wallNow };
@@ -56,7 +55,6 @@ test("users get a token for their own password, until it is over or the users ch
   for (const [name, password] of [
     ["ann", "b"],
     ["nobody", "a"],
-    ["", ""],
   ] as const) {
     await expect(door.authenticate(name, password)).rejects.toThrow("authentication failed");
   }

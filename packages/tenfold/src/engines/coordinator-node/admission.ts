@@ -32,7 +32,7 @@ export interface AdmissionOptions {
   readonly wallNow: () => number;
 }
 
-/** Tries of a password at a time: each takes 32 MiB and a thread. */
+/** Tries of a password at a time: each takes 16 MiB and a thread. */
 const triesMax = 2;
 const triesWaitingMax = 64;
 

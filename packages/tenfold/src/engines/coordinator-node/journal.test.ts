@@ -12,7 +12,7 @@ import {
   PowerCut,
   type SimulatedDisk,
   simulatedDisk,
-} from "./simulated-storage.fixture.ts";
+} from "./simulated-disk.fixture.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
 const coded = (code: string) => expect.objectContaining({ code });

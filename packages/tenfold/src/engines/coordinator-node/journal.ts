@@ -10,6 +10,7 @@ import {
   toldRevised,
 } from "./journal-state.ts";
 import type { Revised } from "./key-store.ts";
+import type { LogFile, LogFolder } from "./log-folder.ts";
 import {
   encodeFrame,
   encodeHead,
@@ -19,7 +20,6 @@ import {
   readHead,
 } from "./log-frames.ts";
 import { type LogWriter, logWriter } from "./log-writer.ts";
-import type { Storage, StorageFile } from "./storage.ts";
 
 /** What one commit makes durable. */
 export interface JournalBatch {
@@ -55,7 +55,7 @@ const formerFile = "coordinator.sqlite";
 const growthBytes = 4_194_304;
 
 export interface JournalOptions {
-  readonly storage: Storage;
+  readonly storage: LogFolder;
   /** Names the store if it is made now. */
   readonly newClusterId: bigint;
   /** Whose data it shall be; undefined takes anyone's. */
@@ -97,7 +97,7 @@ export async function openJournal(
 }
 
 /** Makes the file of a state. */
-export async function writeJournal(storage: Storage, state: JournalState): Promise<void> {
+export async function writeJournal(storage: LogFolder, state: JournalState): Promise<void> {
   const journal = createJournal(storage);
   await journal.rewrite(state);
   await journal.close();
@@ -123,7 +123,7 @@ interface OpenJournal extends Journal {
   resume(end: number, start: Pick<JournalState, "clusterId" | "name" | "starts">): Promise<void>;
 }
 
-function createJournal(storage: Storage): OpenJournal {
+function createJournal(storage: LogFolder): OpenJournal {
   let log: LogWriter | undefined;
   let stateBytes = 0;
   /** Frames that are committed while the file is written anew. */
@@ -143,7 +143,7 @@ function createJournal(storage: Storage): OpenJournal {
     await log.append(frame);
     missed?.push(frame);
   };
-  const takeOver = async (next: StorageFile, told: number, frames: Uint8Array[]) => {
+  const takeOver = async (next: LogFile, told: number, frames: Uint8Array[]) => {
     const end = await writeFrames(next, told, frames);
     await next.write(encodeHead(end), 0);
     await storage.rename(nextFile, journalFile);
@@ -205,7 +205,7 @@ function* stateFrames(state: JournalState): Generator<Uint8Array> {
 
 /** @returns where the last one ends */
 async function writeFrames(
-  file: StorageFile,
+  file: LogFile,
   start: number,
   frames: Iterable<Uint8Array>,
 ): Promise<number> {

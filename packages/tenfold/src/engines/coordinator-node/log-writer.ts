@@ -1,5 +1,5 @@
+import type { LogFile } from "./log-folder.ts";
 import { encodeMark } from "./log-frames.ts";
-import type { StorageFile } from "./storage.ts";
 
 /** The end of a log, to which frames are added; calls come one after the other. */
 export interface LogWriter {
@@ -13,7 +13,7 @@ export interface LogWriter {
 }
 
 /** @param at where the frames that count end: what may be behind it goes with the first `append` */
-export function logWriter(file: StorageFile, at: number): LogWriter {
+export function logWriter(file: LogFile, at: number): LogWriter {
   let end = at;
   let marked = 0;
   // What a write that failed has left behind the end must go before the next one.

@@ -5,7 +5,7 @@ import { errorText, TenfoldError } from "../../runtime/errors.ts";
 import { type FolderLock, tryLockFolder } from "../../runtime/folder-lock.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import type { JournalState } from "./journal-state.ts";
-import { folderStorage } from "./storage.ts";
+import { logFolder } from "./log-folder.ts";
 
 export interface OpenData {
   readonly state: JournalState;
@@ -25,7 +25,7 @@ export interface OpenData {
 export async function openData(folder: string, name: string | undefined): Promise<OpenData> {
   const lock = lockData(folder);
   try {
-    const storage = folderStorage(folder);
+    const storage = logFolder(folder);
     const newClusterId = randomBytes(8).readBigUInt64BE() | 1n;
     const { journal, state } = await openJournal({ storage, newClusterId, name });
     const close = async (): Promise<void> => {

@@ -7,8 +7,8 @@ import { writeJournal } from "./journal.ts";
 import type { JournalState } from "./journal-state.ts";
 import { keyText } from "./key-range.ts";
 import { keyStore } from "./key-store.ts";
+import { logFolder } from "./log-folder.ts";
 import { decodeSnapshot } from "./snapshot.ts";
-import { folderStorage } from "./storage.ts";
 
 export interface RestoreOptions {
   /** What `tenfold coordinator snapshot` or `etcdctl snapshot save` wrote. */
@@ -35,7 +35,7 @@ export async function restoreCoordinatorNode(
     mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
     const [first] = readdirSync(dataFolder);
     if (first !== undefined) throw notEmpty(dataFolder, first);
-    await writeJournal(folderStorage(dataFolder), state);
+    await writeJournal(logFolder(dataFolder), state);
   } catch (error) {
     if (error instanceof TenfoldError) throw error;
     throw new TenfoldError(

@@ -3,11 +3,11 @@ import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What the journal needs of a folder; tests hand in one that fails and forgets. */
-export interface Storage {
+export interface LogFolder {
   /** The whole file, or undefined when there is none. */
   read(name: string): Promise<Uint8Array | undefined>;
   /** Opens for writing; makes the file when it is not there. */
-  open(name: string): Promise<StorageFile>;
+  open(name: string): Promise<LogFile>;
   /** Puts `by` in the place of `name`: after a crash it is one or the other. */
   rename(by: string, name: string): Promise<void>;
   /** Resolves when the names in the folder are on disk. */
@@ -15,7 +15,7 @@ export interface Storage {
   remove(name: string): Promise<void>;
 }
 
-export interface StorageFile {
+export interface LogFile {
   /** Resolves when the bytes are on disk; after a rejection any part of them may be there. */
   write(bytes: Uint8Array, position: number): Promise<void>;
   truncate(length: number): Promise<void>;
@@ -23,7 +23,7 @@ export interface StorageFile {
 }
 
 /** A folder of the file system. */
-export function folderStorage(folder: string): Storage {
+export function logFolder(folder: string): LogFolder {
   return {
     async read(name) {
       try {
@@ -36,7 +36,7 @@ export function folderStorage(folder: string): Storage {
     async open(name) {
       // A write returns when its bytes are on disk: one call of the system instead of two.
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC;
-      return storageFile(await open(join(folder, name), flags, 0o600));
+      return logFile(await open(join(folder, name), flags, 0o600));
     },
     rename: (by, name) => rename(join(folder, by), join(folder, name)),
     async sync() {
@@ -47,7 +47,7 @@ export function folderStorage(folder: string): Storage {
   };
 }
 
-function storageFile(file: FileHandle): StorageFile {
+function logFile(file: FileHandle): LogFile {
   return {
     async write(bytes, position) {
       for (let written = 0; written < bytes.length; ) {

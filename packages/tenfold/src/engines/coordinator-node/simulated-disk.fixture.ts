@@ -1,11 +1,11 @@
-import type { Storage, StorageFile } from "./storage.ts";
+import type { LogFile, LogFolder } from "./log-folder.ts";
 
 /** What a disk may do at one write: refuse it, or lose power before, within or after it. */
 export type DiskFault = { readonly refuse: string } | { readonly crashAfterBytes: number };
 
 /** A folder in memory that can lose power at any of its operations. */
 export interface SimulatedDisk {
-  readonly storage: Storage;
+  readonly storage: LogFolder;
   /** How many operations that change it were made. */
   readonly operations: number;
   /** At the operation with this number, counted from 0. */
@@ -53,7 +53,7 @@ export function simulatedDisk(
     if (bytes > 0) work();
     if (error !== undefined) fail(error);
   };
-  const open = (name: string): StorageFile => {
+  const open = (name: string): LogFile => {
     // The file, not its name: it may be renamed while it is open.
     let content = files.get(name) ?? new Uint8Array(0);
     const put = (next: Uint8Array): void => {
@@ -76,7 +76,7 @@ export function simulatedDisk(
       close: async () => {},
     };
   };
-  const storage: Storage = {
+  const storage: LogFolder = {
     read: async (name) => files.get(name),
     async open(name) {
       const { error } = step(1);
