@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-
+import type { EtcdCluster } from "tenfold/testing";
 import { demoPages } from "../apps/posts/src/traffic/demo-pages.ts";
 import {
   startTraffic,
@@ -8,12 +8,15 @@ import {
   trafficDefaults,
 } from "../apps/posts/src/traffic/traffic.ts";
 import { missingFromShards } from "./support/acknowledged.ts";
+import { startEtcd } from "./support/etcd.ts";
 import { defineExperiment, type Lab } from "./support/experiment.ts";
 import { type LabFleet, startFleet } from "./support/fleet.ts";
 
 const perSecond = 200;
 const seconds = 60;
 const settleMs = 10_000;
+/** How long an etcd node stays away: the others elect and go on. */
+const nodeAwayMs = 4_000;
 /** One of every kind of process but the databases and the supervisor, spread over the minute. */
 const victims = [
   "posts-2",
@@ -36,14 +39,16 @@ export const experiment = defineExperiment({
     "post is stored and read back by its author at once, and no page is wrong.",
   expectedMinutes: 3,
   async run(lab) {
-    const fleet = await startFleet({ say: lab.say });
+    const etcd = lab.coordinator === "etcd" ? await startEtcd(lab) : undefined;
+    const coordinator = etcd && { coordinator: etcd.endpoints };
+    const fleet = await startFleet({ ...coordinator, say: lab.say });
     lab.atEnd(() => fleet.close());
-    await killInTurn(lab, fleet);
-    await killSupervisor(lab, fleet);
+    await killInTurn(lab, fleet, etcd);
+    await killSupervisor(lab, fleet, coordinator);
   },
 });
 
-async function killInTurn(lab: Lab, fleet: LabFleet): Promise<void> {
+async function killInTurn(lab: Lab, fleet: LabFleet, etcd: EtcdCluster | undefined): Promise<void> {
   lab.say(`${perSecond} requests/s for ${seconds} s while processes are killed`);
   const traffic = await trafficOn(fleet, perSecond);
   const began = performance.now();
@@ -57,8 +62,12 @@ async function killInTurn(lab: Lab, fleet: LabFleet): Promise<void> {
   const every = (seconds * 1_000) / (victims.length + 1);
   for (const [index, victim] of victims.entries()) {
     await pause(began + (index + 1) * every - performance.now(), undefined, { signal: lab.signal });
-    const { pid } = await fleet.kill(victim);
     marks.push({ x: (performance.now() - began) / 1_000, label: victim });
+    if (victim === "coordinator" && etcd !== undefined) {
+      await killLeader(lab, etcd);
+      continue;
+    }
+    const { pid } = await fleet.kill(victim);
     const backMs = await fleet.waitReady(victim, pid === undefined ? {} : { afterPid: pid });
     lab.say(`  killed ${victim}; ready again after ${Math.round(backMs)} ms`);
     if (victim === "queue-posts") {
@@ -81,7 +90,19 @@ async function killInTurn(lab: Lab, fleet: LabFleet): Promise<void> {
   draw(lab, points, marks);
 }
 
-async function killSupervisor(lab: Lab, fleet: LabFleet): Promise<void> {
+async function killLeader(lab: Lab, etcd: EtcdCluster): Promise<void> {
+  const leader = await etcd.leader();
+  await leader.kill();
+  await pause(nodeAwayMs);
+  await leader.restart();
+  lab.say(`  killed etcd's leader ${leader.name}; away for ${nodeAwayMs} ms`);
+}
+
+async function killSupervisor(
+  lab: Lab,
+  fleet: LabFleet,
+  coordinator: { readonly coordinator: string } | undefined,
+): Promise<void> {
   lab.say("SIGKILL to the supervisor under load, then a start on the same folder");
   const traffic = await trafficOn(fleet, perSecond);
   await pause(5_000);
@@ -89,7 +110,11 @@ async function killSupervisor(lab: Lab, fleet: LabFleet): Promise<void> {
   lab.say("  every process of the fleet is gone");
   const acknowledged = traffic.acknowledged();
   const stopped = traffic.stop();
-  const again = await startFleet({ dataFolder: fleet.dataFolder, say: lab.say });
+  const again = await startFleet({
+    ...coordinator,
+    dataFolder: fleet.dataFolder,
+    say: lab.say,
+  });
   lab.atEnd(() => again.close());
   lab.figure({ name: "start on existing data", value: again.bootMs, unit: "ms" });
   await stopped;

@@ -10,6 +10,7 @@ import { describeMachine, machineText } from "./support/machine.ts";
 import { type ExperimentReport, runExperiment } from "./support/run-experiment.ts";
 
 const usage = `npm run lab -- ID … [--json] [--full]   runs the experiments of these requirements
+npm run lab -- r58 --coordinator etcd   with three etcd nodes instead of the embedded one
 npm run lab -- all [--json] [--full]    runs every experiment; --full: as large as they come
 npm run lab                             lists them`;
 
@@ -18,12 +19,14 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     full: { type: "boolean", default: false },
+    coordinator: { type: "string", default: "embedded" },
     folder: { type: "string", default: import.meta.dirname },
     out: { type: "string", default: join(import.meta.dirname, "out") },
   },
 });
 
 assertSources();
+const coordinator: "etcd" | "embedded" = values.coordinator === "etcd" ? "etcd" : "embedded";
 const experiments = await loadExperiments(resolve(values.folder));
 const chosen = choose(positionals);
 if (chosen === undefined) process.exitCode = 2;
@@ -82,7 +85,8 @@ async function runAll(all: readonly Experiment[]): Promise<void> {
   const reports: ExperimentReport[] = [];
   for (const experiment of all) {
     if (stop.signal.aborted) break;
-    const options = { machine, full: values.full, outFolder, say, signal: stop.signal };
+    const { full } = values;
+    const options = { machine, full, coordinator, outFolder, say, signal: stop.signal };
     reports.push(await runExperiment(experiment, options));
   }
   const failed = reports.filter(({ holds }) => !holds).map(({ id }) => id);

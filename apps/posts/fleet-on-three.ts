@@ -2,10 +2,7 @@ import { defineFleet, durableQueue, etcd, shardedPostgres } from "tenfold/fleet"
 
 import posts from "./fleet.ts";
 
-/**
- * The posts service on three machines. On each: `npx tenfold up fleet-on-three.ts --host a` (b, c),
- * with an etcd of three nodes between them.
- */
+/** The posts service on three hosts, one of which may die; here they are three addresses of one. */
 export default defineFleet({
   ...posts,
   hosts: {
@@ -14,7 +11,8 @@ export default defineFleet({
     c: { address: "127.0.0.3", zone: "z3" },
   },
   coordinator: etcd("etcd://127.0.0.1:2379,127.0.0.2:2379,127.0.0.3:2379"),
-  // The data is on a and b, so c may die; a and b keep what only they have.
+
+  // Databases do not fail over: primaries and queue are on a and b, and c is the one that may die.
   stores: { posts: shardedPostgres({ shards: 2, standbys: 1, hosts: ["a", "b"] }) },
   queues: { posts: durableQueue({ hosts: ["a"], singlePointOfFailure: true }) },
 });

@@ -22,7 +22,7 @@ export interface ByHand {
 }
 
 export interface ByHandOptions {
-  readonly fleet: Pick<LabFleet, "dataFolder" | "token" | "status">;
+  readonly fleet: Pick<LabFleet, "dataFolder" | "coordinator">;
   readonly service: string;
   /** Its instance name; not one that the fleet file gives. */
   readonly name: string;
@@ -36,8 +36,6 @@ export interface ByHandOptions {
  */
 export async function runByHand(options: ByHandOptions): Promise<ByHand> {
   const { fleet, service, name, settings } = options;
-  const { instances } = await fleet.status();
-  const coordinator = instances.find(({ kind }) => kind === "coordinator");
   const dataFolder = join(fleet.dataFolder, "by-hand", name);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const child = spawn(
@@ -49,7 +47,7 @@ export async function runByHand(options: ByHandOptions): Promise<ByHand> {
         PATH: process.env.PATH,
         TENFOLD_INSTANCE: name,
         TENFOLD_DATA: dataFolder,
-        TENFOLD_COORDINATOR: `etcd://${coordinator?.address}:${coordinator?.port}`,
+        TENFOLD_COORDINATOR: fleet.coordinator,
         TENFOLD_TOKEN: `file:${join(fleet.dataFolder, "token")}`,
         ...(settings === undefined ? {} : { TENFOLD_SETTINGS: JSON.stringify(settings) }),
       },

@@ -21,6 +21,8 @@ export interface Lab {
   readonly machine: Machine;
   /** Wanted in full size, however long that takes. */
   readonly full: boolean;
+  /** What a fleet is to run on, where the experiment leaves that open. */
+  readonly coordinator: "embedded" | "etcd";
   /** Aborts when the run is told to end. */
   readonly signal: AbortSignal;
   /** Reports a number; printed at once, with whether its goal holds. */

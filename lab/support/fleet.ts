@@ -20,6 +20,12 @@ export interface StartFleetOptions {
   readonly fleetFile?: string;
   /** An existing folder to start on again; left out, one of its own that `close` removes. */
   readonly dataFolder?: string;
+  /** An etcd that runs, instead of the fleet's own coordinator: `etcd://…`. */
+  readonly coordinator?: string;
+  /** Which host of the fleet file, with the file that holds the token when it is not the first. */
+  readonly host?: { readonly name: string; readonly tokenFile?: string };
+  /** Left out, a thousand ports that are free. */
+  readonly portsFrom?: number;
   /** Start with an empty data folder. */
   readonly fresh?: boolean;
   readonly bootMs?: number;
@@ -30,6 +36,8 @@ export interface StartFleetOptions {
 export interface LabFleet {
   readonly dataFolder: string;
   readonly portsFrom: number;
+  /** `etcd://…` */
+  readonly coordinator: string;
   /** `http://127.0.0.1:…` */
   readonly gateway: string;
   readonly console: string;
@@ -63,6 +71,7 @@ export const labFleetDefaults: { readonly bootMs: number; readonly deadlineMs: n
   Object.freeze({ bootMs: 90_000, deadlineMs: 30_000 });
 
 interface ReadyLine {
+  readonly coordinator: string;
   readonly gateway: string;
   readonly console: string;
   readonly admin: string;
@@ -75,13 +84,17 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
   const bootBudgetMs = options.bootMs ?? labFleetDefaults.bootMs;
   const ours = options.dataFolder === undefined;
   const dataFolder = options.dataFolder ?? mkdtempSync(join(tmpdir(), "tenfold-fleet-"));
-  const portsFrom = await freePorts();
+  const portsFrom = options.portsFrom ?? (await freePorts());
+  const { coordinator, host } = options;
   const began = performance.now();
   const child = spawn(
     process.execPath,
     [
       ...[program, "up", fleetFile, "--json", "--data", dataFolder, "--ports", String(portsFrom)],
       ...(options.fresh ? ["--fresh"] : []),
+      ...(coordinator ? ["--coordinator", coordinator] : []),
+      ...(host ? ["--host", host.name] : []),
+      ...(host?.tokenFile ? ["--join", `file:${host.tokenFile}`] : []),
     ],
     {
       cwd: repository,
@@ -108,6 +121,7 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
   const fleet: LabFleet = {
     dataFolder,
     portsFrom,
+    coordinator: ready.coordinator,
     gateway: ready.gateway,
     console: ready.console,
     admin: ready.admin,
@@ -255,7 +269,7 @@ function isAlive(pid: number): boolean {
  * A thousand ports below the ephemeral range that look free. Not always the first such: fleets that
  * are started at the same time would all take it.
  */
-async function freePorts(): Promise<number> {
+export async function freePorts(): Promise<number> {
   const first = randomInt(12);
   for (let index = 0; index < 12; index++) {
     const from = 20_000 + ((first + index) % 12) * 1_000;

@@ -3,8 +3,12 @@ import { type ParsedSeries, parseExposition } from "tenfold/telemetry";
 export type Metrics = ReadonlyMap<string, readonly ParsedSeries[]>;
 
 /** The metrics of one process of a fleet, asked at its admin port. */
-export async function readMetrics(adminPort: number, token: string): Promise<Metrics> {
-  const response = await fetch(`http://127.0.0.1:${adminPort}/metrics`, {
+export async function readMetrics(
+  adminPort: number,
+  token: string,
+  address = "127.0.0.1",
+): Promise<Metrics> {
+  const response = await fetch(`http://${address}:${adminPort}/metrics`, {
     headers: { authorization: `Bearer ${token}` },
   });
   if (!response.ok) throw new Error(`/metrics: ${response.status} ${await response.text()}`);

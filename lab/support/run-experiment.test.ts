@@ -18,6 +18,7 @@ describe("an experiment", () => {
       outFolder,
       machine: describeMachine(),
       full: false,
+      coordinator: "embedded",
       say: () => {},
       signal: new AbortController().signal,
     });

@@ -22,6 +22,7 @@ export interface ExperimentReport {
 export interface RunOptions {
   readonly machine: Machine;
   readonly full: boolean;
+  readonly coordinator: Lab["coordinator"];
   readonly outFolder: string;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -40,6 +41,7 @@ export async function runExperiment(
   const lab: Lab = {
     machine: options.machine,
     full: options.full,
+    coordinator: options.coordinator,
     signal: options.signal,
     say,
     figure(input) {

@@ -5,6 +5,9 @@ import { numberOption, refuseUnknownKeys } from "tenfold/runtime";
 
 import { guidRoutes } from "../guid/guid-routes.ts";
 
+/** Half of it is how long ids go on at least while no coordinator answers. */
+const windowMs = 720_000;
+
 /** Hands out Snowflake ids: `GET /api/v1/guid`, and `/api/v1/guid/blocks?size=…` for many. */
 export const service = defineService({
   name: "guid",
@@ -19,6 +22,7 @@ export const service = defineService({
       generator: (lease) => snowflake({ ...lease, ...epoch }),
       owner: instance.name,
       workers: 1_024,
+      windowMs,
       runtime,
       metrics,
     });

@@ -20,7 +20,8 @@ export interface Call {
 
 /**
  * A client as a browser or an app would be: it keeps connections alive, gives up after a while, and
- * when the gateway cuts it off or refuses it, it asks again, since nobody in between can.
+ * when the gateway cuts it off or refuses it, it asks again, since nobody in between can. Several
+ * gateways are asked in turn, and the next one when one does not answer.
  */
 export interface GatewayClient {
   /** Status 0 when no answer came within the time limit; the text then says why. */
@@ -30,18 +31,27 @@ export interface GatewayClient {
 
 const timeLimitMs = 15_000;
 const reconnectEveryMs = 50;
+/** Of one try, when there is another gateway to ask. */
+const tryLimitMs = 5_000;
 
-export function createGatewayClient(gateway: string, clock: Clock): GatewayClient {
+export function createGatewayClient(
+  gateway: string | readonly string[],
+  clock: Clock,
+): GatewayClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
-  const base = new URL(gateway);
+  const bases = [gateway].flat().map((each) => new URL(each));
+  let turn = 0;
   return {
     async call(call) {
       const began = clock.now();
+      const first = turn++;
       let reconnects = 0;
       for (;;) {
         const left = timeLimitMs - (clock.now() - began);
+        const limitMs = bases.length > 1 ? Math.min(left, tryLimitMs) : left;
+        const base = bases[(first + reconnects) % bases.length] as URL;
         try {
-          const { status, text } = await attempt(base, agent, call, left);
+          const { status, text } = await attempt(base, agent, call, limitMs);
           return { status, text, reconnects, tookMs: clock.now() - began };
         } catch (error) {
           if (clock.now() - began + reconnectEveryMs > timeLimitMs) {

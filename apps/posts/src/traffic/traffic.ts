@@ -10,8 +10,8 @@ import { type Findings, type UserLedger, userLedger } from "./user-ledger.ts";
 import { zipf } from "./zipf.ts";
 
 export interface TrafficOptions {
-  /** The gateway's address. */
-  readonly gateway: string;
+  /** The gateway's address, or those of several: who is cut off at one asks the next. */
+  readonly gateway: string | readonly string[];
   /** Requests a second, sent whether or not earlier ones were answered: 1 … 10,000. */
   readonly perSecond: number;
   /** How many users there are, by Zipf; ids count from `firstUser`. */

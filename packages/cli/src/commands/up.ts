@@ -104,6 +104,7 @@ function ready(plan: FleetPlan): object {
     host: plan.host,
     gateway: url("gateway"),
     console: url("console"),
+    coordinator: plan.coordinator,
     admin: `http://${plan.address}:${plan.adminPort}`,
     tokenFile: join(plan.dataFolder, "token"),
     data: plan.dataFolder,
