@@ -43,6 +43,8 @@ export default defineConfig({
           exclude: ["**/dist/**", "**/node_modules/**"],
           pool: "forks",
           maxWorkers: 2,
+          // Of tests that ask for it; a suite that does has a bound of its own.
+          maxConcurrency: 100,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           execArgv: ["--conditions=tenfold:source"],

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import type { CoordinatorAccess } from "tenfold/fleet";
 import { TenfoldError } from "tenfold/runtime";
 
 /** Where the data of fleets started in a folder are: one folder a fleet below it. */
@@ -12,10 +11,6 @@ export interface RunningFleet {
   readonly folder: string;
   readonly address: string;
   readonly token: string;
-  readonly fleet: string;
-  /** `etcd://HOST:PORT,…` */
-  readonly coordinator: string;
-  readonly access: CoordinatorAccess;
 }
 
 /**
@@ -75,14 +70,9 @@ function fleetFolders(): string[] {
 
 function readSupervisor(folder: string): RunningFleet | undefined {
   try {
-    const said = JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8"));
-    const { address, pid, fleet, coordinator } = said;
+    const { address, pid } = JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8"));
     process.kill(pid, 0);
-    const tokenFile = join(folder, "token");
-    const token = readFileSync(tokenFile, "utf8").trim();
-    // The fleet's own coordinator asks for the fleet's token.
-    const access = said.access ?? { token: `file:${tokenFile}` };
-    return { folder, address, token, fleet, coordinator, access };
+    return { folder, address, token: readFileSync(join(folder, "token"), "utf8").trim() };
   } catch {
     return undefined;
   }

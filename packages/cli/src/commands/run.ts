@@ -10,7 +10,6 @@ import {
   type ProcessPlan,
   planFleet,
   queueService,
-  registryService,
   runService,
   type Service,
 } from "tenfold/fleet";
@@ -52,8 +51,6 @@ async function moduleOf(
       return gatewayService;
     case "queue":
       return queueService;
-    case "registry":
-      return registryService;
     case "console":
       // Loaded for the console alone: every other process starts without it.
       return (await import("../console/service.ts")).service;

@@ -36,7 +36,7 @@ export interface Session {
   readonly id: string;
   readonly state: SessionState;
   /**
-   * Until when (`clock.now()`) the session surely lives: its time less 1 % for clocks that run
+   * Until when (`clock.now()`) the session surely lives: its time less 6 % for clocks that run
    * apart, from when the last acknowledged renewal was *sent*, elapsed by whichever of monotonic
    * and wall clock went further, so that neither a suspended machine nor a clock that steps back
    * extends it.

@@ -8,6 +8,7 @@ export const coordinatorService: Service = defineService({
     const node = await createCoordinatorNode({
       listen: { host: instance.address, port: instance.port },
       dataFolder: instance.dataFolder,
+      name: instance.fleet,
       token,
       runtime,
     });

@@ -11,7 +11,6 @@ export const reservedServices: readonly string[] = Object.freeze([
   "coordinator",
   "console",
   "gateway",
-  "registry",
   "supervisor",
 ]);
 const sections = [
@@ -20,7 +19,6 @@ const sections = [
   "coordinator",
   "gateway",
   "console",
-  "registry",
   "services",
   "stores",
   "queues",
@@ -51,12 +49,10 @@ export function validateFleet(fleet: FleetDefinition): void {
   if (fleet.hints !== undefined && typeof fleet.hints !== "function") {
     throw invalid("hints", "a function that returns texts", fleet.hints);
   }
-  for (const at of ["console", "registry"] as const) {
-    const section = fleet[at];
-    if (section === undefined) continue;
-    knownKeys(at, section, ["port", "hosts"]);
-    whole(`${at}.port`, section.port, 1, 65_535);
-    hostNames(`${at}.hosts`, section.hosts, fleet);
+  if (fleet.console !== undefined) {
+    knownKeys("console", fleet.console, ["port", "hosts"]);
+    whole("console.port", fleet.console.port, 1, 65_535);
+    hostNames("console.hosts", fleet.console.hosts, fleet);
   }
 }
 

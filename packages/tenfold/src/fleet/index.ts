@@ -1,9 +1,5 @@
 export type { FleetStatus, HostStatus, InstanceStatus } from "./admin-api.ts";
-export {
-  type CoordinatorAccess,
-  checkCoordinatorAccess,
-  connectFleetCoordinator,
-} from "./coordinator-access.ts";
+export type { CoordinatorAccess } from "./coordinator-access.ts";
 export { coordinatorService } from "./coordinator-service.ts";
 export type { FleetEvent } from "./event-log.ts";
 export {
@@ -55,6 +51,7 @@ export { fleetSecrets } from "./process-environment.ts";
 export { queueService } from "./queue-service.ts";
 export { registryService } from "./registry-service.ts";
 export { type RunServiceOptions, runService, type ServiceProcess } from "./run-service.ts";
+export { resolveSecret } from "./secret-reference.ts";
 export {
   defineService,
   type Instance,

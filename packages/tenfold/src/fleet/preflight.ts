@@ -3,9 +3,10 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 
 import { errorText, TenfoldError } from "../runtime/errors.ts";
+import type { FolderLock } from "../runtime/folder-lock.ts";
 import { fileStorage, type Storage } from "../runtime/storage.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
-import { type FolderLock, lockFolder } from "./folder-lock.ts";
+import { lockFolder } from "./folder-lock.ts";
 
 /** The format of a fleet's data folder; a folder of another format is refused, never misread. */
 const dataFormat = 1;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Coordinator } from "../coordination/coordinator.ts";
 import { connectEtcd } from "../engines/etcd/client.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
+import type { FolderLock } from "../runtime/folder-lock.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { fileStorage, type Storage } from "../runtime/storage.ts";
 import { type AdminActions, createAdminApi, type FleetStatus } from "./admin-api.ts";
@@ -13,7 +14,6 @@ import { createEventLog, type EventLog, type FleetEvent } from "./event-log.ts";
 import { fleetActions, unknownName } from "./fleet-actions.ts";
 import type { FleetPlan, ProcessKind, ProcessPlan, StorePlan } from "./fleet-plan.ts";
 import { fleetToken } from "./fleet-token.ts";
-import type { FolderLock } from "./folder-lock.ts";
 import { dataKept } from "./homes.ts";
 import { joinFleet, type Membership } from "./join-fleet.ts";
 import type { ManagedProcess } from "./managed-process.ts";
@@ -154,7 +154,7 @@ class HostSupervisor implements Supervisor, AdminActions {
       async (until) => {
         await this.#startKinds(["coordinator"], until);
         await publishMaps(plan, this.#stores, this.#connected(token), until);
-        await this.#startKinds(["queue", "service", "gateway", "console", "registry"], until);
+        await this.#startKinds(["queue", "service", "gateway", "console"], until);
       },
     ]);
   }
@@ -188,9 +188,7 @@ class HostSupervisor implements Supervisor, AdminActions {
     const [ofHost, events, stopSoon] = [this, this.#events, () => this.#askStop()];
     this.#admin = await createAdminApi({ host, port, token, ofHost, ofFleet, stopSoon, events });
     const address = `http://${host}:${port}`;
-    const { fleet, coordinator, coordinatorAccess: access } = this.#plan;
-    const told = { address, pid: process.pid, fleet, coordinator, access };
-    await this.#storage.write("supervisor.json", JSON.stringify(told));
+    await this.#storage.write("supervisor.json", JSON.stringify({ address, pid: process.pid }));
   }
 
   async #manageStore(plan: StorePlan, secret: string): Promise<ManagedStore> {
@@ -334,7 +332,7 @@ class HostSupervisor implements Supervisor, AdminActions {
   async #stopAll(): Promise<void> {
     this.#ended.abort();
     this.#tell("supervisor", "stopping");
-    for (const kinds of [["gateway", "console", "registry"], ["service"], ["queue"]] as const) {
+    for (const kinds of [["gateway", "console"], ["service"], ["queue"]] as const) {
       await Promise.all(this.#ofKinds(kinds).map(({ process }) => process.stop()));
     }
     await Promise.all(this.#stores.map((store) => store.stop()));

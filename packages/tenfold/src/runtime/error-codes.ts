@@ -25,8 +25,6 @@ export const errorCodes = {
   TENFOLD_COORDINATION_KEY_INVALID: "Give a key of text without NUL, up to the engine's length.",
   TENFOLD_COORDINATION_VALUE_INVALID:
     "Keep large or binary values elsewhere and put a reference into the coordinator.",
-  TENFOLD_COORDINATION_TLS_FAILED:
-    "See the certificate authority, the server's name and the client's certificate and key.",
   TENFOLD_COORDINATION_STORE_REPLACED:
     "See which store the endpoints lead to. After a restore raise its generation, as the restore " +
     "command does; every session then begins anew.",
@@ -40,6 +38,20 @@ export const errorCodes = {
   TENFOLD_COORDINATOR_NODE_FOLDER_IN_USE: "Another process serves this data folder: stop it first.",
   TENFOLD_COORDINATOR_NODE_DATA_UNKNOWN:
     "Open the data folder with the version that wrote it; it is untouched.",
+  TENFOLD_COORDINATOR_NODE_DATA_DAMAGED:
+    "Restore a snapshot into another folder (`npx tenfold coordinator restore`); check the disk.",
+  TENFOLD_COORDINATOR_NODE_DATA_FOREIGN:
+    "Give this coordinator its own data folder; this one belongs to the fleet that is named.",
+  TENFOLD_COORDINATOR_NODE_EXPOSED:
+    "Give a certificate and a token or users, or listen on a loopback address.",
+  TENFOLD_COORDINATOR_NODE_CERTIFICATE_INVALID:
+    "Give a certificate and its key as PEM files that belong together.",
+  TENFOLD_COORDINATOR_NODE_USERS_INVALID:
+    "Correct the line that the message names; `npx tenfold coordinator user NAME` prints one.",
+  TENFOLD_COORDINATOR_NODE_SNAPSHOT_INVALID:
+    "Take another snapshot; this one is cut short, changed, or of something else.",
+  TENFOLD_COORDINATOR_NODE_FOLDER_NOT_EMPTY:
+    "Restore into a folder that is empty or not there yet; nothing was changed.",
   TENFOLD_COORDINATOR_NODE_STORAGE_FAILED: "Free the disk, or make the data folder writable.",
   TENFOLD_COORDINATOR_NODE_PORT_TAKEN:
     "Stop the program that holds the port, or give another port.",

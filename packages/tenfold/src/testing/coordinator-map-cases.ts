@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 
 import { isTenfoldError } from "../runtime/errors.ts";
-import { applied, type CoordinatorCase, eventually, put, remove } from "./coordinator-steps.ts";
+import { applied, type CoordinatorCases, put, remove } from "./coordinator-steps.ts";
+import { checkLinearizable } from "./linearizability.ts";
+import { readAndWrite } from "./register-workload.ts";
 
 /** Entries, listings, transactions. */
-export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
+export const mapCases: CoordinatorCases = {
   "a transaction applies only when all its conditions hold": {
     async run({ prefix, connect }) {
       const client = await connect();
@@ -66,6 +68,7 @@ export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
     },
   },
   "of fifty that create the same key one succeeds": {
+    property: 3,
     async run({ prefix, connect }) {
       const clients = await Promise.all(Array.from({ length: 5 }, connect));
       const key = `${prefix}one`;
@@ -82,7 +85,8 @@ export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
       assert.equal((await clients[0]?.get(key))?.value, String(winners[0]));
     },
   },
-  "a key deleted and made again has another create revision": {
+  "a key deleted and made again is another: what knew the old one may not change it": {
+    property: 4,
     async run({ prefix, connect }) {
       const client = await connect();
       const key = `${prefix}a`;
@@ -93,9 +97,13 @@ export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
       assert.equal(await client.get(key), undefined);
       const again = await put(client, key, "2");
       assert.deepEqual(revisionsOf(await client.get(key)), [again, again]);
-      // Compare-and-set on the old life of the key must not succeed (ABA).
-      const stale = { when: [{ key, revision: written }], change: [{ delete: key }] };
-      assert.equal((await client.transact(stale)).outcome, "refused");
+      // As often written as before, with the same value: no count of versions may stand for it.
+      const twice = await put(client, key, "2");
+      for (const revision of [made, written, again]) {
+        const stale = { when: [{ key, revision }], change: [{ delete: key }] };
+        assert.equal((await client.transact(stale)).outcome, "refused");
+      }
+      assert.deepEqual(revisionsOf(await client.get(key)), [again, twice]);
     },
   },
   "a listing holds the keys with the prefix, sorted, whatever their characters": {
@@ -113,6 +121,60 @@ export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
       assert.deepEqual((await client.list(`${prefix}nothing/`)).entries, []);
       await put(client, `${prefix}empty`, "");
       assert.equal((await client.get(`${prefix}empty`))?.value, "");
+    },
+  },
+  "what callers are told of a key fits one order of their calls": {
+    property: 15,
+    async run({ prefix, connect }) {
+      const clients = await Promise.all(Array.from({ length: 4 }, connect));
+      const keys = [`${prefix}a`, `${prefix}b`];
+      const calls = await readAndWrite({ clients, keys, callsEach: 60, seed: "register" });
+      const answered = calls.filter((call) => Number.isFinite(call.answeredAt));
+      assert.ok(answered.length > clients.length * 50, "nothing hinders the calls");
+      assert.deepEqual(checkLinearizable(calls), { verdict: "linearizable" });
+    },
+  },
+  "what callers are told fits one order while their answers are cut off": {
+    property: 15,
+    needs: ["addresses"],
+    async run({ prefix, connect, connectThroughProxy, proxy }) {
+      const clients = [await connect(), await connectThroughProxy(), await connectThroughProxy()];
+      let calls = 0;
+      const cut = (): void => {
+        calls++;
+        if (calls % 3 === 0) proxy.cutAfterBytes((calls * 7) % 90);
+        if (calls % 5 === 0) proxy.cutAfterBytes((calls * 11) % 70, "toTarget");
+      };
+      const keys = Array.from({ length: 6 }, (_, i) => `${prefix}${i}`);
+      const history = await readAndWrite({
+        ...{ clients, keys, callsEach: 50, seed: "cut register", beforeCall: cut },
+      });
+      assert.deepEqual(checkLinearizable(history), { verdict: "linearizable" });
+    },
+  },
+  "a condition on a session holds for its own entries alone": {
+    async run({ prefix, connect }) {
+      const client = await connect();
+      const session = await client.openSession({ ttlMs: 10_000 });
+      const other = await client.openSession({ ttlMs: 10_000 });
+      await put(client, `${prefix}mine`, "1", session);
+      await put(client, `${prefix}free`, "1");
+      const outcome = async (name: string, ownedBy: typeof session): Promise<string> => {
+        const when = [{ key: `${prefix}${name}`, ownedBy }];
+        const change = [{ put: `${prefix}effect`, value: name }];
+        return (await client.transact({ when, change })).outcome;
+      };
+      assert.equal(await outcome("mine", session), "applied");
+      for (const [name, owner] of [
+        ["mine", other],
+        ["free", session],
+        ["nothing", session],
+      ] as const) {
+        assert.equal(await outcome(name, owner), "refused", name);
+      }
+      await session.close();
+      const late = await outcome("mine", session).catch((error: unknown) => error);
+      assert.ok(late === "refused" || isTenfoldError(late, "TENFOLD_COORDINATION_SESSION_LOST"));
     },
   },
   "keys and values that no server could give back unchanged are refused": {
@@ -144,7 +206,7 @@ export const mapCases: Readonly<Record<string, CoordinatorCase>> = {
     },
   },
   "a stale read gives what was written, sooner or later": {
-    async run({ prefix, connect }) {
+    async run({ prefix, connect, eventually }) {
       const [writer, reader] = [await connect(), await connect()];
       if (!reader.capabilities.reads.includes("stale")) return;
       await put(writer, `${prefix}a`, "1");

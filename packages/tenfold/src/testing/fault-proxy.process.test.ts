@@ -7,11 +7,15 @@ import { createFaultProxy, type FaultProxy } from "./fault-proxy.ts";
 
 let echo: Listener;
 let proxy: FaultProxy;
+/** What reached the target. */
+let heard = "";
 
 beforeEach(async () => {
+  heard = "";
   echo = await systemNetwork.listen({ host: "127.0.0.1", port: 0 }, (connection) => {
     connection.on("error", () => {});
     connection.on("data", (chunk: Buffer) => {
+      heard += chunk;
       connection.write(chunk);
       if (chunk.includes("!")) connection.end();
     });
@@ -95,6 +99,32 @@ test("silent swallows without a word, for old and new connections, then delivers
   expect([before.closed, during.closed]).toEqual([false, false]);
   proxy.state = "pass";
   await vi.waitFor(() => expect([before.received, during.received]).toEqual(["ab", "c"]));
+});
+
+test("mute and deaf keep one direction alone from passing, then deliver", async () => {
+  const client = await connect();
+  client.socket.write("a");
+  await vi.waitFor(() => expect(client.received).toBe("a"));
+  proxy.state = "deaf";
+  client.socket.write("b");
+  // The echo comes back as far as the proxy: the target has heard it.
+  await vi.waitFor(() => expect(heard).toBe("ab"));
+  expect(client.received).toBe("a");
+  proxy.state = "mute";
+  await vi.waitFor(() => expect(client.received).toBe("ab"));
+  client.socket.write("c");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(heard).toBe("ab");
+  proxy.state = "pass";
+  await vi.waitFor(() => expect(client.received).toBe("abc"));
+});
+
+test("cutAfterBytes lets exactly so many reach the target, too", async () => {
+  const client = await connect();
+  proxy.cutAfterBytes(2, "toTarget");
+  client.socket.write("abcd");
+  await vi.waitFor(() => expect(client.closed).toBe(true));
+  expect(heard).toBe("ab");
 });
 
 test("cutAfterBytes lets exactly so many through", async () => {

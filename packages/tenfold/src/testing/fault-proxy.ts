@@ -13,11 +13,13 @@ export interface FaultProxyOptions {
 
 /**
  * pass: bytes go through, with the faults that are set. cut: connections are reset, new ones too,
- * at once. silent: half open; connections are accepted and kept, nothing goes through in either
- * direction, no end is told. What came meanwhile goes on when the link is back, as after TCP's
- * retransmission.
+ * at once. silent: connections are accepted and kept, nothing goes through in either direction, no
+ * end is told. mute: half open, clients are no longer heard by the target but still hear it. deaf:
+ * the other half. What came meanwhile goes on when the link is back, as after TCP's retransmission.
  */
-export type LinkState = "pass" | "cut" | "silent";
+export type LinkState = "pass" | "cut" | "silent" | "mute" | "deaf";
+
+export type Way = "toClients" | "toTarget";
 
 /**
  * A TCP proxy that is as bad as it is told to be, and can be told while connections run. A client
@@ -29,10 +31,10 @@ export interface FaultProxy {
   readonly bytesToClients: number;
   readonly connections: number;
   state: LinkState;
-  /** Changes some faults; applies to what comes from now on. */
-  set(faults: Partial<Faults>): void;
-  /** Lets so many more bytes through to clients, then resets every connection, once. */
-  cutAfterBytes(bytes: number): void;
+  /** Changes some faults, by default both ways; applies to what comes from now on. */
+  set(faults: Partial<Faults>, way?: Way): void;
+  /** Lets so many more bytes through, by default to clients, then resets all connections, once. */
+  cutAfterBytes(bytes: number, way?: Way): void;
   /** Resets the open connections; new ones are served. */
   reset(): void;
   close(): Promise<void>;
@@ -55,19 +57,20 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
   const { target, listen = { host: "127.0.0.1", port: 0 } } = options;
   const { network, clock, random } = runtimeWith(options.runtime);
   const open = new Set<Joined>();
-  let faults = noFaults;
+  const faults = { toClients: noFaults, toTarget: noFaults };
   let state: LinkState = "pass";
   let bytesToClients = 0;
-  let bytesUntilCut = Number.POSITIVE_INFINITY;
+  const untilCut = { toClients: Number.POSITIVE_INFINITY, toTarget: Number.POSITIVE_INFINITY };
 
-  const allowToClient = (bytes: number): number => {
-    const allowed = Math.min(bytes, bytesUntilCut);
-    bytesUntilCut -= allowed;
-    bytesToClients += allowed;
+  const allow = (way: Way) => (bytes: number) => {
+    const allowed = Math.min(bytes, untilCut[way]);
+    untilCut[way] -= allowed;
+    if (way === "toClients") bytesToClients += allowed;
     return allowed;
   };
   const reset = (): void => {
-    bytesUntilCut = Number.POSITIVE_INFINITY;
+    untilCut.toClients = Number.POSITIVE_INFINITY;
+    untilCut.toTarget = Number.POSITIVE_INFINITY;
     for (const joined of [...open]) drop(joined);
   };
   const drop = (joined: Joined): void => {
@@ -79,9 +82,10 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
   const onClose = (joined: Joined, gone: Duplex): void => {
     const other = gone === joined.client ? joined.server : joined.client;
     if (other?.destroyed) open.delete(joined);
-    else if (state !== "silent" && !gone.readableEnded) drop(joined);
+    else if (carries(state, gone === joined.client) && !gone.readableEnded) drop(joined);
   };
   const join = async (joined: Joined): Promise<void> => {
+    // A handshake needs both ways.
     if (joined.server !== undefined || state !== "pass") return;
     const server = await network.connect(target).catch(() => undefined);
     if (server === undefined || !open.has(joined)) {
@@ -93,11 +97,13 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
     server.on("error", () => {});
     server.once("close", () => onClose(joined, server));
     const { client } = joined;
-    const common = { faults: () => faults, isSilent: () => state === "silent", clock, random };
-    joined.links = [
-      faultyLink({ ...common, from: client, to: server, allow: (bytes) => bytes, cut: reset }),
-      faultyLink({ ...common, from: server, to: client, allow: allowToClient, cut: reset }),
-    ];
+    const common = { cut: reset, clock, random };
+    const link = (way: Way, from: Duplex, to: Duplex): FaultyLink => {
+      const isSilent = (): boolean => !carries(state, way === "toTarget");
+      const parts = { from, to, isSilent, faults: () => faults[way], allow: allow(way) };
+      return faultyLink({ ...common, ...parts });
+    };
+    joined.links = [link("toTarget", client, server), link("toClients", server, client)];
   };
   const listener = await network.listen(listen, (client) => {
     const joined: Joined = { client, links: [] };
@@ -129,24 +135,30 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
     set state(next) {
       state = next;
       if (next === "cut") reset();
-      if (next !== "pass") return;
       for (const joined of [...open]) {
         // Told now what was kept from it while the link was silent.
-        if (isBroken(joined.client) || isBroken(joined.server)) drop(joined);
+        const isTold = carries(next, isBroken(joined.client));
+        if (isTold && (isBroken(joined.client) || isBroken(joined.server))) drop(joined);
         else if (joined.server === undefined) void join(joined);
         else for (const link of joined.links) link.pump();
       }
     },
-    set(change) {
-      faults = { ...faults, ...change };
+    set(change, way) {
+      if (way !== "toTarget") faults.toClients = { ...faults.toClients, ...change };
+      if (way !== "toClients") faults.toTarget = { ...faults.toTarget, ...change };
     },
-    cutAfterBytes(bytes) {
-      bytesUntilCut = bytes;
+    cutAfterBytes(bytes, way = "toClients") {
+      untilCut[way] = bytes;
     },
     reset,
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Does news travel, from the client or to it? */
+function carries(state: LinkState, fromClient: boolean): boolean {
+  return state === "pass" || state === (fromClient ? "deaf" : "mute");
 }
 
 function isBroken(stream: Duplex | undefined): boolean {

@@ -1,8 +1,10 @@
+export type { ClientModule } from "./client-process.ts";
 export {
   type CoordinatorConformanceCase,
   type CoordinatorConformanceOptions,
   coordinatorConformance,
 } from "./coordinator-conformance.ts";
+export type { QuorumControl } from "./coordinator-steps.ts";
 export {
   type DnsServer,
   type DnsServerMode,
@@ -15,15 +17,30 @@ export {
   type EtcdMember,
   startEtcdCluster,
 } from "./etcd-cluster.ts";
+export { createFaultProxies, type FaultProxies } from "./fault-proxies.ts";
 export {
   createFaultProxy,
   type FaultProxy,
   type FaultProxyOptions,
   type LinkState,
+  type Way,
 } from "./fault-proxy.ts";
 export type { Faults } from "./faulty-link.ts";
+export {
+  checkLinearizable,
+  type LinearizabilityVerdict,
+  type RegisterAction,
+  type RegisterCall,
+} from "./linearizability.ts";
 export {
   type QueueConformanceCase,
   type QueueConformanceOptions,
   queueConformance,
 } from "./queue-conformance.ts";
+export { type RegisterWorkload, readAndWrite } from "./register-workload.ts";
+export {
+  type WatchFault,
+  type WatchRule,
+  type WrittenRevision,
+  watchFaults,
+} from "./watch-validators.ts";

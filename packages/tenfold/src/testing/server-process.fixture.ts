@@ -77,6 +77,13 @@ export function findEngine(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
+/** libfaketime, to be preloaded into a process whose clock is to move. */
+export function findFakeClock(): string | undefined {
+  const root = resolve(fileURLToPath(import.meta.url), "../../../../..");
+  const folder = `${root}/.engines/root/usr/lib/x86_64-linux-gnu/faketime`;
+  return [`${folder}/libfaketime.so.1`].find((path) => existsSync(path));
+}
+
 /** One real etcd with its default timings; @param path from `findEngine("etcd")` */
 export async function startEtcd(path: string): Promise<CoordinatorServer> {
   const hosts = ["127.0.0.1"];

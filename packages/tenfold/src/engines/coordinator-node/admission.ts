@@ -4,8 +4,9 @@ import type { IncomingHttpHeaders } from "node:http2";
 import { grpcStatus } from "../etcd/grpc-frame.ts";
 import { methods } from "../etcd/messages.ts";
 import { GrpcError, refusal } from "./grpc-error.ts";
+import { type CoordinatorUser, matchesPassword, userTokens } from "./users.ts";
 
-/** Who is let in: holders of the token, and no browser. */
+/** Who is let in: holders of the token, users, and no browser. */
 export interface Admission {
   /**
    * A page can make the user's browser call an address of this machine; it then shows by its
@@ -13,41 +14,82 @@ export interface Admission {
    * @throws GrpcError
    */
   admit(headers: IncomingHttpHeaders, localAddress: string): void;
-  /** etcd's way to a token, for clients that cannot be given one: the password is the token. */
-  authenticate(password: string): string;
+  /**
+   * etcd's way to a token. The node's own token is its own password, for clients that cannot be
+   * given one.
+   * @throws GrpcError
+   */
+  authenticate(name: string, password: string): Promise<string>;
 }
 
-/** @param token undefined lets everyone in who reaches the port */
-export function admission(token: string | undefined, host: string): Admission {
+export interface AdmissionOptions {
+  /** With neither token nor users everyone is let in who reaches the port. */
+  readonly token: string | undefined;
+  readonly users: readonly CoordinatorUser[];
+  readonly host: string;
+  /** A name that a certificate was shown for is ours. */
+  readonly isTls: boolean;
+  readonly wallNow: () => number;
+}
+
+/** Tries of a password at a time: each takes 16 MiB and a thread. */
+const triesMax = 2;
+const triesWaitingMax = 64;
+
+export function admission(options: AdmissionOptions): Admission {
+  const { token, users, host, isTls, wallNow } = options;
   const expected = token === undefined ? undefined : digest(token);
-  const check = (given: string): void => {
-    if (expected === undefined) return;
-    if (!timingSafeEqual(digest(given), expected)) throw refusal("invalidAuthToken");
-  };
+  const isOpen = token === undefined && users.length === 0;
+  const tokens = userTokens(users, wallNow);
+  const inTurn = limited(triesMax, triesWaitingMax);
+  const isToken = (given: string): boolean =>
+    expected !== undefined && timingSafeEqual(digest(given), expected);
+  const isOurName = (asked: string, localAddress: string): boolean =>
+    isTls || asked === "localhost" || asked === host || asked === localAddress;
   return {
     admit(headers, localAddress) {
       if (headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) {
         throw new GrpcError(grpcStatus.permissionDenied, "requests of browsers are refused");
       }
-      const asked = hostName(headers[":authority"] ?? headers.host ?? "");
-      if (asked !== "localhost" && asked !== host && asked !== localAddress) {
+      if (!isOurName(hostName(headers[":authority"] ?? headers.host ?? ""), localAddress)) {
         throw new GrpcError(grpcStatus.permissionDenied, "the host name is not one of this server");
       }
       if (headers[":method"] !== "POST" || !isGrpc(headers["content-type"])) {
         throw new GrpcError(grpcStatus.unimplemented, "expected a gRPC call");
       }
-      if (headers[":path"] === methods.authenticate) return;
-      check(String(headers.token ?? bearer(headers.authorization) ?? ""));
+      if (isOpen || headers[":path"] === methods.authenticate) return;
+      const given = String(headers.token ?? bearer(headers.authorization) ?? "");
+      const isKnown = isToken(given) || (users.length > 0 && tokens.isValid(given));
+      if (!isKnown) throw refusal("invalidAuthToken");
     },
-    authenticate(password) {
-      if (token === undefined) throw refusal("authNotEnabled");
-      try {
-        check(password);
-      } catch {
-        throw refusal("authFailed");
-      }
-      return token;
+    async authenticate(name, password) {
+      if (isOpen) throw refusal("authNotEnabled");
+      if (token !== undefined && isToken(password)) return token;
+      if (users.length === 0) throw refusal("authFailed");
+      const passwordHash = users.find((user) => user.name === name)?.passwordHash;
+      const isRight = await inTurn(() => matchesPassword(password, passwordHash ?? ofNobody));
+      if (!isRight) throw refusal("authFailed");
+      return tokens.issue(name);
     },
+  };
+}
+
+const ofNobody = `scrypt$${"A".repeat(22)}$`;
+
+/** Runs so many at a time; refuses when too many wait. */
+function limited(max: number, waitingMax: number) {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    if (waiting.length >= waitingMax) throw refusal("tooManyRequests");
+    if (running >= max) await new Promise<void>((resolve) => waiting.push(resolve));
+    running++;
+    try {
+      return await work();
+    } finally {
+      running--;
+      waiting.shift()?.();
+    }
   };
 }
 

@@ -33,6 +33,8 @@ const table = {
   invalidAuthToken: [grpcStatus.unauthenticated, "invalid auth token"],
   authNotEnabled: [grpcStatus.failedPrecondition, "authentication is not enabled"],
   authFailed: [grpcStatus.invalidArgument, "authentication failed, invalid user ID or password"],
+  alarmsAreOurs: [grpcStatus.unimplemented, "alarms cannot be raised here"],
+  diskFailed: [grpcStatus.unavailable, "the disk refused it"],
   stopped: [grpcStatus.unavailable, "server stopped"],
 } as const;
 

@@ -1,10 +1,13 @@
 import {
   constants,
+  createSecureServer,
   createServer,
+  type Http2SecureServer,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type Settings,
 } from "node:http2";
 
 import type { Clock } from "../../runtime/clock.ts";
@@ -23,9 +26,13 @@ import type { CoordinatorNodeLimits } from "./limits.ts";
 
 export type UnaryHandler = (request: Uint8Array) => Promise<Uint8Array> | Uint8Array;
 
+/** One request, many answers; the next one is asked for when the client has room. */
+export type ListHandler = (request: Uint8Array) => AsyncIterable<Uint8Array>;
+
 /** One open bidirectional call, seen from the server. */
 export interface GrpcCall {
-  send(message: Uint8Array): void;
+  /** One message, in parts. */
+  send(...parts: readonly Uint8Array[]): void;
   /** True when so much waits to be read by the client that no more should be sent. */
   readonly congested: boolean;
   /** Ends the call with a status. */
@@ -43,11 +50,20 @@ export type StreamHandler = (call: GrpcCall) => GrpcReceiver;
 
 export interface GrpcServices {
   readonly unary: Readonly<Record<string, UnaryHandler>>;
+  readonly lists: Readonly<Record<string, ListHandler>>;
   readonly streams: Readonly<Record<string, StreamHandler>>;
+}
+
+/** A certificate and its key, as PEM. */
+export interface ServerTls {
+  readonly certificate: string;
+  readonly key: string;
 }
 
 export interface GrpcServerOptions {
   readonly listen: SocketAddress;
+  /** Without it cleartext. */
+  readonly tls: ServerTls | undefined;
   readonly services: GrpcServices;
   /** Throws a GrpcError when the request must not be served. */
   readonly admit: (headers: IncomingHttpHeaders, localAddress: string) => void;
@@ -58,6 +74,7 @@ export interface GrpcServerOptions {
 
 export interface GrpcServer {
   readonly address: SocketAddress;
+  /** Takes nothing new, answers what was asked, then cuts every connection. */
   close(): Promise<void>;
 }
 
@@ -65,21 +82,23 @@ export interface GrpcServer {
 const pingEveryMs = 15_000;
 /** A stream with more than this unread is congested. */
 const unreadBytesMax = 1_048_576;
+/** A client that does not take its answers does not hold up the end for longer. */
+const drainMs = 2_000;
 
 /**
- * gRPC over cleartext HTTP/2.
- * @throws TENFOLD_COORDINATOR_NODE_PORT_TAKEN
+ * gRPC over HTTP/2.
+ * @throws TENFOLD_COORDINATOR_NODE_PORT_TAKEN, TENFOLD_COORDINATOR_NODE_CERTIFICATE_INVALID
  */
 export async function createGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { listen, limits, log } = options;
-  const server = createServer({
-    settings: { maxConcurrentStreams: limits.streamsPerConnectionMax },
-  });
+  const { listen, limits, log, tls, clock } = options;
+  const settings = { maxConcurrentStreams: limits.streamsPerConnectionMax };
+  const server = tls === undefined ? createServer({ settings }) : secureServer(tls, settings);
   const sessions = new Set<ServerHttp2Session>();
+  const calls = openCalls(clock);
   server.maxConnections = limits.connectionsMax;
   server.on("session", (session) => {
     sessions.add(session);
-    const stopPings = pingSession(session, options.clock);
+    const stopPings = pingSession(session, clock);
     // Clients such as etcdctl leave with a reset, which is no fault of anyone.
     session.on("error", (error) => log.debug("a connection broke", { error: errorText(error) }));
     session.once("close", () => {
@@ -87,9 +106,10 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
       sessions.delete(session);
     });
   });
-  server.on("stream", (stream, headers) => serve(stream, headers, options));
+  server.on("stream", (stream, headers) => serve(stream, headers, options, calls));
   // Not HTTP/2: a browser, or a health check of the port.
   server.on("sessionError", (error) => log.debug("no HTTP/2 client", { error: errorText(error) }));
+  server.on("tlsClientError", (error) => log.debug("no TLS client", { error: errorText(error) }));
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(portError(listen, error)));
     server.listen({ host: listen.host, port: listen.port }, resolve);
@@ -98,11 +118,53 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
   const port = typeof address === "object" && address !== null ? address.port : listen.port;
   return {
     address: { host: listen.host, port },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const session of sessions) session.destroy();
-      }),
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // What is asked from here on goes to no server; what was asked is answered.
+      for (const session of sessions) session.goaway();
+      await calls.drained();
+      for (const session of sessions) session.destroy();
+      await closed;
+    },
+  };
+}
+
+function secureServer({ certificate, key }: ServerTls, settings: Settings): Http2SecureServer {
+  try {
+    return createSecureServer({ settings, cert: certificate, key });
+  } catch (error) {
+    throw new TenfoldError(
+      "TENFOLD_COORDINATOR_NODE_CERTIFICATE_INVALID",
+      `The certificate and its key cannot be used: ${errorText(error)}.`,
+      { cause: error },
+    );
+  }
+}
+
+/** The calls that end with an answer; streams that stay open do not count. */
+interface OpenCalls {
+  begin(): void;
+  end(): void;
+  /** Resolves when none is open, or after `drainMs`. */
+  drained(): Promise<void>;
+}
+
+function openCalls(clock: Clock): OpenCalls {
+  let open = 0;
+  let whenDrained = (): void => {};
+  return {
+    begin: () => void open++,
+    end() {
+      open--;
+      if (open === 0) whenDrained();
+    },
+    async drained() {
+      if (open === 0) return;
+      await new Promise<void>((resolve) => {
+        whenDrained = resolve;
+        clock.setTimer(drainMs, resolve, { keepAlive: false });
+      });
+    },
   };
 }
 
@@ -128,6 +190,7 @@ function serve(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   { services, admit, limits, log }: GrpcServerOptions,
+  calls: OpenCalls,
 ): void {
   const answer = grpcAnswer(stream, log);
   // Also when the client resets its stream: an unheard error would end the process.
@@ -142,6 +205,10 @@ function serve(
     }
   })();
   if (receiver === undefined) return;
+  if (answer.waitsForResult) {
+    calls.begin();
+    stream.once("close", () => calls.end());
+  }
   const frames = frameReader(limits.requestBytesMax);
   stream.on("data", (chunk: Uint8Array) => {
     try {
@@ -169,9 +236,37 @@ function receiverOf(path: string, services: GrpcServices, answer: GrpcAnswer): G
       },
     };
   }
+  const list = services.lists[path];
+  if (list !== undefined) {
+    answer.waitsForResult = true;
+    return listReceiver(list, answer);
+  }
   const open = services.streams[path];
   if (open !== undefined) return open(answer);
   throw new GrpcError(grpcStatus.unimplemented, `unknown method ${path}`);
+}
+
+function listReceiver(list: ListHandler, answer: GrpcAnswer): GrpcReceiver {
+  let goOn = (): void => {};
+  let isClosed = false;
+  return {
+    async message(request) {
+      for await (const message of list(request)) {
+        if (isClosed) return;
+        answer.send(message);
+        if (!answer.congested) continue;
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+      }
+      answer.end();
+    },
+    drained: () => goOn(),
+    closed() {
+      isClosed = true;
+      goOn();
+    },
+  };
 }
 
 interface GrpcAnswer extends GrpcCall {
@@ -200,10 +295,15 @@ function grpcAnswer(stream: ServerHttp2Stream, log: Log): GrpcAnswer {
     get congested() {
       return stream.writableLength > unreadBytesMax;
     },
-    send(message) {
+    send(...parts) {
       if (isOver()) return;
       begin();
-      stream.write(grpcFrame(message));
+      // What is sent in one turn of the event loop goes out in one piece.
+      if (stream.writableCorked === 0) {
+        stream.cork();
+        process.nextTick(() => stream.uncork());
+      }
+      stream.write(grpcFrame(...parts));
     },
     fail(error) {
       if (isOver()) return;

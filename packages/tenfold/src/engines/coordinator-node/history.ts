@@ -1,48 +1,81 @@
-import type { Revised, StoreEvent } from "./key-store.ts";
+import type { Revised } from "./key-store.ts";
 import type { CoordinatorNodeLimits } from "./limits.ts";
 
-/** The latest revisions, for watches that start in the past or fell behind. */
+/** The latest revisions: for reads and watches in the past, and to hide what is not durable yet. */
 export interface History {
-  /** The oldest revision that a watch can start from; all from here to the newest are kept. */
-  readonly oldest: bigint;
+  /** As etcd's compact revision: reads and watches from it on are answered, earlier ones not. */
+  readonly compacted: bigint;
   add(revised: Revised): void;
+  /** Takes back the newest. */
+  drop(revised: Revised): void;
   /** The changes of a kept revision. A hole would be a lost event, so it is an error. */
   at(revision: bigint): Revised;
+  /** Forgets what is older. */
+  compact(revision: bigint): void;
+  /** Forgets what the limits do not leave room for. */
+  trim(): void;
+  /** All that is kept, oldest first. */
+  kept(): readonly Revised[];
 }
 
-/** @param from the revision that the store had at the start; what was before is not known. */
-export function history(from: bigint, limits: CoordinatorNodeLimits): History {
+/** Of a store that was never compacted; as etcd says it. */
+export const neverCompacted = -1n;
+
+/** @param initial every revision from `compacted` on, if there is any */
+export function history(
+  initial: { readonly compacted: bigint; readonly revised: readonly Revised[] },
+  limits: Pick<CoordinatorNodeLimits, "historyRevisionsMax" | "historyBytesMax">,
+): History {
   const kept = new Map<bigint, Revised>();
-  let oldest = from === emptyStore ? emptyStore : from + 1n;
+  let compacted = initial.compacted;
   let size = 0;
-  if (oldest === emptyStore) kept.set(emptyStore, { revision: emptyStore, events: [] });
+  const add = (revised: Revised): void => {
+    kept.set(revised.revision, revised);
+    size += bytesOf(revised);
+  };
+  const drop = (revised: Revised): void => {
+    if (kept.delete(revised.revision)) size -= bytesOf(revised);
+  };
+  for (const revised of initial.revised) add(revised);
   return {
-    get oldest() {
-      return oldest;
+    get compacted() {
+      return compacted;
     },
-    add(revised) {
-      kept.set(revised.revision, revised);
-      size += bytesOf(revised);
-      while (kept.size > limits.historyRevisionsMax || size > limits.historyBytesMax) {
-        const first = kept.get(oldest);
-        if (first !== undefined) size -= bytesOf(first);
-        kept.delete(oldest);
-        oldest++;
-      }
-    },
+    add,
+    drop,
     at(revision) {
       const revised = kept.get(revision);
-      if (revised === undefined) throw new Error(`The history has no revision ${revision}.`);
-      return revised;
+      if (revised !== undefined) return revised;
+      if (revision === neverWritten) return { revision, events: [] };
+      throw new Error(`The history has no revision ${revision}.`);
     },
+    compact(revision) {
+      compacted = revision;
+      // A map gives its oldest first.
+      for (const revised of kept.values()) {
+        if (revised.revision >= revision) break;
+        drop(revised);
+      }
+    },
+    trim() {
+      for (const revised of kept.values()) {
+        const fits = kept.size <= limits.historyRevisionsMax && size <= limits.historyBytesMax;
+        if (fits) break;
+        drop(revised);
+        compacted = revised.revision + 1n;
+      }
+    },
+    kept: () => [...kept.values()],
   };
 }
 
-/** The revision of a store that was never written. */
-const emptyStore = 1n;
+/** The revision of a store that was never written: it has no changes. */
+const neverWritten = 1n;
 
 function bytesOf({ events }: Revised): number {
-  const of = (event: StoreEvent): number =>
-    event.key.length + (event.now?.value.length ?? 0) + (event.before?.value.length ?? 0);
-  return events.reduce((sum, event) => sum + of(event), 0);
+  return events.reduce((sum, { wire, before }) => sum + wire.length + sizeOf(before), 0);
+}
+
+function sizeOf(entry: { readonly value: Uint8Array } | undefined): number {
+  return entry?.value.length ?? 0;
 }

@@ -1,194 +1,251 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-
 import { errorText, TenfoldError } from "../../runtime/errors.ts";
-import type { KeyValue } from "../etcd/messages.ts";
+import { type Encodable, encode } from "../etcd/protobuf.ts";
+import {
+  type JournalState,
+  logRecord,
+  newState,
+  replay,
+  type StoredLease,
+  tellState,
+  toldRevised,
+} from "./journal-state.ts";
 import type { Revised } from "./key-store.ts";
-
-export interface StoredLease {
-  readonly id: bigint;
-  readonly ttlSeconds: bigint;
-}
+import type { LogFile, LogFolder } from "./log-folder.ts";
+import {
+  encodeFrame,
+  encodeHead,
+  logFormatVersion,
+  logHeadBytes,
+  readFrames,
+  readHead,
+} from "./log-frames.ts";
+import { type LogWriter, logWriter } from "./log-writer.ts";
 
 /** What one commit makes durable. */
 export interface JournalBatch {
   readonly revised: readonly Revised[];
   readonly granted: readonly StoredLease[];
   readonly ended: readonly bigint[];
+  readonly compacted?: bigint | undefined;
 }
 
-export interface JournalState {
-  readonly clusterId: bigint;
-  /** How often the folder was opened; grows with every start. */
-  readonly generation: bigint;
-  readonly revision: bigint;
-  readonly entries: readonly KeyValue[];
-  readonly leases: readonly StoredLease[];
-}
-
-/** The map on disk: one SQLite file that one process owns. */
+/** The map on disk: one file, to which commits are added until it is written anew. */
 export interface Journal {
-  readonly state: JournalState;
-  /** Returns when the batch is on disk. @throws TENFOLD_COORDINATOR_NODE_STORAGE_FAILED */
-  commit(batch: JournalBatch): void;
-  close(): void;
+  /** Of the file. */
+  readonly bytes: number;
+  /** Resolves when the batch is on disk. One at a time. After a rejection nothing of it counts. */
+  commit(batch: JournalBatch): Promise<void>;
+  /** The file has grown so much over the state that it should be written anew. */
+  readonly isOvergrown: boolean;
+  /**
+   * Puts the state in the place of the file, while commits go on. It must be as of this moment: no
+   * commit under way, none missing. Asked again meanwhile, it is the same work.
+   */
+  rewrite(state: JournalState): Promise<void>;
+  /** Notes how far commits came: damage up to there is then told from a write cut short. */
+  mark(): Promise<void>;
+  close(): Promise<void>;
 }
 
-/** Of the file's layout; in SQLite's `user_version`. */
-const formatVersion = 1;
-const fileName = "coordinator.sqlite";
+export const journalFile = "coordinator.log";
+const nextFile = "coordinator.next";
+/** Of versions that kept the map in SQLite. */
+const formerFile = "coordinator.sqlite";
+/** A file may be as large as its state, and this: small ones are not worth the work. */
+const growthBytes = 4_194_304;
 
-const schema = `
-  CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE entries (
-    key BLOB PRIMARY KEY, value BLOB NOT NULL, create_revision INTEGER NOT NULL,
-    mod_revision INTEGER NOT NULL, version INTEGER NOT NULL, lease INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE leases (id INTEGER PRIMARY KEY, ttl_seconds INTEGER NOT NULL) STRICT;
-`;
+export interface JournalOptions {
+  readonly storage: LogFolder;
+  /** Names the store if it is made now. */
+  readonly newClusterId: bigint;
+  /** Whose data it shall be; undefined takes anyone's. */
+  readonly name: string | undefined;
+}
 
 /**
- * Opens or makes the file.
- *
- * @param newClusterId names the store if it is made now
- * @throws TENFOLD_COORDINATOR_NODE_FOLDER_IN_USE, TENFOLD_COORDINATOR_NODE_DATA_UNKNOWN,
- *   TENFOLD_COORDINATOR_NODE_STORAGE_FAILED
+ * Opens or makes the file, and counts the start.
+ * @throws TENFOLD_COORDINATOR_NODE_DATA_UNKNOWN, TENFOLD_COORDINATOR_NODE_DATA_DAMAGED,
+ *   TENFOLD_COORDINATOR_NODE_DATA_FOREIGN, TENFOLD_COORDINATOR_NODE_STORAGE_FAILED
  */
-export function openJournal(dataFolder: string, newClusterId: bigint): Journal {
-  const path = join(dataFolder, fileName);
-  return guarded(path, () => {
-    mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
-    const database = new DatabaseSync(path, { timeout: 0 });
-    try {
-      return openIn(database, path, newClusterId);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-  });
-}
-
-function openIn(database: DatabaseSync, path: string, newClusterId: bigint): Journal {
-  // Exclusive, so that the lock is held until this process ends, however it ends.
-  database.exec("PRAGMA locking_mode = EXCLUSIVE");
-  const stored = database.prepare("PRAGMA user_version").get()?.user_version;
-  const isNew = stored === 0 && countTables(database) === 0;
-  if (!isNew && stored !== formatVersion) throw unknownData(path, stored);
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  database.exec("BEGIN EXCLUSIVE");
-  if (isNew) {
-    database.exec(`${schema} PRAGMA user_version = ${formatVersion}`);
-    const insert = database.prepare("INSERT INTO facts VALUES (?, ?)");
-    insert.run("cluster_id", newClusterId);
-    insert.run("generation", 0);
-    // etcd's first revision is 1: 0 means "none" in requests.
-    insert.run("revision", 1);
-  }
-  database.exec("UPDATE facts SET value = value + 1 WHERE name = 'generation'");
-  database.exec("COMMIT");
-  const write = writer(database);
-  return {
-    state: load(database),
-    commit: (batch) => guarded(path, () => write(batch)),
-    close: () => database.close(),
-  };
-}
-
-function writer(database: DatabaseSync): (batch: JournalBatch) => void {
-  const put = database.prepare("REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)");
-  const remove = database.prepare("DELETE FROM entries WHERE key = ?");
-  const grant = database.prepare("INSERT INTO leases VALUES (?, ?)");
-  const end = database.prepare("DELETE FROM leases WHERE id = ?");
-  const advance = database.prepare("UPDATE facts SET value = ? WHERE name = 'revision'");
-  const writeAll = ({ revised, granted, ended }: JournalBatch): void => {
-    for (const { id, ttlSeconds } of granted) grant.run(id, ttlSeconds);
-    for (const { events } of revised) {
-      for (const { key, now } of events) {
-        if (now === undefined) remove.run(Buffer.from(key, "latin1"));
-        else {
-          const { createRevision, modRevision, version, lease } = now;
-          put.run(now.key, now.value, createRevision, modRevision, version, lease);
-        }
-      }
-    }
-    for (const id of ended) end.run(id);
-    const last = revised.at(-1);
-    if (last !== undefined) advance.run(last.revision);
-  };
-  return (batch) => {
-    database.exec("BEGIN");
-    try {
-      writeAll(batch);
-      database.exec("COMMIT");
-    } catch (error) {
-      if (database.isTransaction) database.exec("ROLLBACK");
-      throw error;
-    }
-  };
-}
-
-function load(database: DatabaseSync): JournalState {
-  const all = (sql: string): Record<string, unknown>[] => {
-    const statement = database.prepare(sql);
-    statement.setReadBigInts(true);
-    return statement.all();
-  };
-  const facts = new Map(all("SELECT * FROM facts").map((row) => [row.name, row.value]));
-  const fact = (name: string): bigint => facts.get(name) as bigint;
-  return {
-    clusterId: fact("cluster_id"),
-    generation: fact("generation"),
-    revision: fact("revision"),
-    entries: all("SELECT * FROM entries").map((row) => ({
-      key: row.key as Uint8Array,
-      value: row.value as Uint8Array,
-      createRevision: row.create_revision as bigint,
-      modRevision: row.mod_revision as bigint,
-      version: row.version as bigint,
-      lease: row.lease as bigint,
-    })),
-    leases: all("SELECT * FROM leases").map((row) => ({
-      id: row.id as bigint,
-      ttlSeconds: row.ttl_seconds as bigint,
-    })),
-  };
-}
-
-function countTables(database: DatabaseSync): unknown {
-  return database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.tables;
-}
-
-const sqliteBusy = 5;
-const sqliteNotADatabase = 26;
-
-/** Runs `work`; what SQLite or the file system throws becomes one of our codes. */
-function guarded<Result>(path: string, work: () => Result): Result {
+export async function openJournal(
+  options: JournalOptions,
+): Promise<{ journal: Journal; state: JournalState }> {
+  const { storage, newClusterId, name } = options;
   try {
-    return work();
+    const stored = await storage.read(journalFile);
+    const found = stored && readState(stored);
+    const before = found?.state ?? newState(newClusterId, name ?? "");
+    if (found === undefined && (await storage.read(formerFile)) !== undefined) {
+      throw unknownData("a predecessor in another format", formerFile);
+    }
+    if (before.name !== "" && name !== undefined && before.name !== name) {
+      throw foreign(before.name, name);
+    }
+    const state = { ...before, name: name ?? before.name, starts: before.starts + 1n };
+    const journal = createJournal(storage);
+    if (found === undefined) await journal.rewrite(state);
+    else await journal.resume(found.end, state);
+    return { journal, state };
   } catch (error) {
     if (error instanceof TenfoldError) throw error;
-    const code = (error as { errcode?: number }).errcode;
-    if (code === sqliteBusy) {
-      throw new TenfoldError(
-        "TENFOLD_COORDINATOR_NODE_FOLDER_IN_USE",
-        `Another process holds ${path}: stop it, or give another data folder.`,
-        { cause: error },
-      );
-    }
-    if (code === sqliteNotADatabase) throw unknownData(path, "no database");
     throw new TenfoldError(
       "TENFOLD_COORDINATOR_NODE_STORAGE_FAILED",
-      `Reading or writing ${path} failed: ${errorText(error)}.`,
+      `Reading or writing ${journalFile} failed: ${errorText(error)}.`,
       { cause: error },
     );
   }
 }
 
-function unknownData(path: string, came: unknown): TenfoldError {
+/** Makes the file of a state. */
+export async function writeJournal(storage: LogFolder, state: JournalState): Promise<void> {
+  const journal = createJournal(storage);
+  await journal.rewrite(state);
+  await journal.close();
+}
+
+/** @throws TENFOLD_COORDINATOR_NODE_DATA_UNKNOWN, TENFOLD_COORDINATOR_NODE_DATA_DAMAGED */
+export function readState(file: Uint8Array): { state: JournalState; end: number } {
+  const head = readHead(file);
+  if (head === undefined) throw unknownData("no data of a coordinator");
+  if (head.formatVersion !== logFormatVersion) throw unknownData(`format ${head.formatVersion}`);
+  const frames = readFrames(file, head.acknowledgedBytes);
+  if (frames === undefined) throw damaged("a part that was written whole has changed");
+  try {
+    return { state: replay(frames.contents), end: frames.end };
+  } catch (error) {
+    if (error instanceof RangeError) throw damaged(error.message);
+    throw error;
+  }
+}
+
+interface OpenJournal extends Journal {
+  /** Goes on with a file that is there, behind its last whole frame. */
+  resume(end: number, start: Pick<JournalState, "clusterId" | "name" | "starts">): Promise<void>;
+}
+
+function createJournal(storage: LogFolder): OpenJournal {
+  let log: LogWriter | undefined;
+  let stateBytes = 0;
+  /** Frames that are committed while the file is written anew. */
+  let missed: Uint8Array[] | undefined;
+  let rewriting: Promise<void> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other, whatever became of the one before. */
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = last.then(work, work);
+    last = result;
+    return result;
+  };
+  const append = async (record: Encodable<typeof logRecord>): Promise<void> => {
+    if (log === undefined) throw new Error("the journal is closed, or its folder failed");
+    const frame = encodeFrame(encode(logRecord, record));
+    await log.append(frame);
+    missed?.push(frame);
+  };
+  const takeOver = async (next: LogFile, told: number, frames: Uint8Array[]) => {
+    const end = await writeFrames(next, told, frames);
+    await next.write(encodeHead(end), 0);
+    await storage.rename(nextFile, journalFile);
+    const former = log;
+    // Until the new name is on disk nothing may be added: a crash could bring back the old file.
+    log = undefined;
+    await former?.close();
+    await storage.sync();
+    log = logWriter(next, end);
+    stateBytes = told;
+  };
+  const writeAnew = async (state: JournalState): Promise<void> => {
+    const frames: Uint8Array[] = [];
+    missed = frames;
+    await storage.remove(nextFile);
+    const next = await storage.open(nextFile);
+    try {
+      const told = await writeFrames(next, logHeadBytes, stateFrames(state));
+      await inTurn(() => takeOver(next, told, frames));
+    } catch (error) {
+      await next.close();
+      // Not at once again: the disk may be full.
+      stateBytes = log?.end ?? 0;
+      throw error;
+    }
+  };
+  return {
+    get bytes() {
+      return log?.end ?? 0;
+    },
+    get isOvergrown() {
+      return rewriting === undefined && this.bytes > 2 * stateBytes + growthBytes;
+    },
+    commit: (batch) => inTurn(() => append(recordOf(batch))),
+    rewrite(state) {
+      rewriting ??= writeAnew(state).finally(() => {
+        [rewriting, missed] = [undefined, undefined];
+      });
+      return rewriting;
+    },
+    mark: () => inTurn(async () => await log?.mark()),
+    async resume(end, { clusterId, name, starts }) {
+      log = logWriter(await storage.open(journalFile), end);
+      await inTurn(() => append({ clusterId, name, starts }));
+    },
+    async close() {
+      await this.mark().catch(() => {});
+      await inTurn(async () => {
+        await log?.close();
+        log = undefined;
+      });
+    },
+  };
+}
+
+function* stateFrames(state: JournalState): Generator<Uint8Array> {
+  for (const content of tellState(state)) yield encodeFrame(content);
+}
+
+/** @returns where the last one ends */
+async function writeFrames(
+  file: LogFile,
+  start: number,
+  frames: Iterable<Uint8Array>,
+): Promise<number> {
+  let at = start;
+  for (const frame of frames) {
+    await file.write(frame, at);
+    at += frame.length;
+  }
+  return at;
+}
+
+function recordOf(batch: JournalBatch): Encodable<typeof logRecord> {
+  const { revised, granted, ended, compacted } = batch;
+  return {
+    revised: revised.map(toldRevised),
+    granted,
+    ended: ended.map((id) => ({ id })),
+    compacted: compacted === undefined ? undefined : { revision: compacted },
+  };
+}
+
+function unknownData(came: string, file = journalFile): TenfoldError {
   return new TenfoldError(
     "TENFOLD_COORDINATOR_NODE_DATA_UNKNOWN",
-    `${path} has format ${came}, this version reads ${formatVersion}. The file is untouched.`,
-    { details: { came, expected: formatVersion } },
+    `${file} has ${came}, this version reads format ${logFormatVersion}. It is untouched.`,
+    { details: { came, expected: logFormatVersion } },
+  );
+}
+
+function damaged(how: string): TenfoldError {
+  return new TenfoldError(
+    "TENFOLD_COORDINATOR_NODE_DATA_DAMAGED",
+    `${journalFile} is damaged: ${how}. It is untouched.`,
+  );
+}
+
+function foreign(came: string, expected: string): TenfoldError {
+  return new TenfoldError(
+    "TENFOLD_COORDINATOR_NODE_DATA_FOREIGN",
+    `The data is that of "${came}", not of "${expected}". It is untouched.`,
+    { details: { came, expected } },
   );
 }

@@ -22,3 +22,8 @@ export function inRange(range: KeyRange, key: string): boolean {
   if ("only" in range) return range.only === key;
   return key >= range.start && (range.end === undefined || key < range.end);
 }
+
+/** Different ranges have different names. */
+export function rangeName(range: KeyRange): string {
+  return JSON.stringify("only" in range ? [range.only] : [range.start, range.end ?? null]);
+}

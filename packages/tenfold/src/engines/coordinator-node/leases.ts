@@ -1,6 +1,8 @@
 import type { Clock } from "../../runtime/clock.ts";
-import type { StoredLease } from "./journal.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { StoredLease } from "./journal-state.ts";
 import type { StoreEvent } from "./key-store.ts";
+import type { WriteQueue } from "./write-queue.ts";
 
 /**
  * Who is alive. Deadlines live in memory only: after a restart every lease has its full time again.
@@ -8,6 +10,7 @@ import type { StoreEvent } from "./key-store.ts";
 export interface Leases {
   readonly size: number;
   ids(): readonly bigint[];
+  all(): readonly StoredLease[];
   get(id: bigint): StoredLease | undefined;
   add(lease: StoredLease): void;
   remove(id: bigint): void;
@@ -17,10 +20,13 @@ export interface Leases {
   remainingSeconds(id: bigint): bigint;
   keysOf(id: bigint): readonly string[];
   /** Moves keys between leases as the events say. */
-  track(events: readonly StoreEvent[]): void;
+  track(events: readonly LeasedChange[]): void;
   isExpired(id: bigint): boolean;
   expired(): readonly bigint[];
 }
+
+/** What leases look at in a change of a key. */
+export type LeasedChange = Pick<StoreEvent, "key" | "now" | "before">;
 
 interface Lease extends StoredLease {
   deadline: number;
@@ -44,6 +50,7 @@ export function leases(clock: Pick<Clock, "now">, initial: readonly StoredLease[
       return all.size;
     },
     ids: () => [...all.keys()],
+    all: () => [...all.values()],
     get: (id) => all.get(id),
     add,
     remove: (id) => void all.delete(id),
@@ -71,4 +78,36 @@ export function leases(clock: Pick<Clock, "now">, initial: readonly StoredLease[
     isExpired,
     expired: () => [...all.keys()].filter(isExpired),
   };
+}
+
+export interface LeaseEndParts {
+  readonly leases: Pick<Leases, "expired" | "isExpired">;
+  readonly writes: Pick<WriteQueue, "run">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Leases end at most this long after their time. */
+const sweepEveryMs = 200;
+
+/** Ends the leases whose time is over, until it is told to stop. */
+export function endLeasesInTime({ leases, writes, clock, log }: LeaseEndParts): () => void {
+  const endThem = (): void => {
+    for (const id of leases.expired()) {
+      writes
+        .run((write) => {
+          // It may have been renewed or revoked meanwhile.
+          if (leases.isExpired(id)) write.endLease(id);
+        })
+        .catch((error: unknown) => log.warn("ending a lease failed", { lease: id, error }));
+    }
+  };
+  const sweep = (): void => {
+    // After the event loop was blocked, renewals that came in time are still in the sockets: they
+    // are read first.
+    if (leases.expired().length > 0) setImmediate(endThem);
+    timer = clock.setTimer(sweepEveryMs, sweep, { keepAlive: false });
+  };
+  let timer = clock.setTimer(sweepEveryMs, sweep, { keepAlive: false });
+  return () => timer.cancel();
 }

@@ -12,11 +12,13 @@ export interface CoordinatorNodeLimits {
   readonly watchersMax: number;
   readonly connectionsMax: number;
   readonly streamsPerConnectionMax: number;
-  /** Revisions that a watch can still start from. */
+  /** Revisions that a read or a watch can still start from. */
   readonly historyRevisionsMax: number;
   readonly historyBytesMax: number;
   /** Writes waiting for the disk; each waits one commit at most. */
   readonly writesWaitingMax: number;
+  /** How often a quiet watch that asked for it is told how far it has come. */
+  readonly progressEveryMs: number;
 }
 
 export const coordinatorNodeLimits: CoordinatorNodeLimits = Object.freeze({
@@ -33,4 +35,6 @@ export const coordinatorNodeLimits: CoordinatorNodeLimits = Object.freeze({
   historyRevisionsMax: 10_000,
   historyBytesMax: 67_108_864,
   writesWaitingMax: 10_000,
+  // etcd's default.
+  progressEveryMs: 600_000,
 });

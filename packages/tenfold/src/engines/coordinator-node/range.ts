@@ -8,24 +8,39 @@ import {
 import type { Encodable } from "../etcd/protobuf.ts";
 import { refusal } from "./grpc-error.ts";
 import { keyRange } from "./key-range.ts";
-import type { KeyStore } from "./key-store.ts";
+import type { StoreView } from "./key-store.ts";
 
 const noValue = new Uint8Array(0);
 
+/** Refuses by form alone. @throws GrpcError */
+export function checkRange({ key, sortOrder: order, sortTarget: target }: RangeRequest): void {
+  if (key.length === 0) throw refusal("keyNotProvided");
+  const known = order >= sortOrder.none && order <= sortOrder.descend;
+  if (!known || target < sortTarget.key || target > sortTarget.value) throw refusal("invalidSort");
+}
+
+/** The revision that is asked for. @throws GrpcError when it is not there yet, or no longer */
+export function revisionOf(
+  { revision }: Pick<RangeRequest, "revision">,
+  current: bigint,
+  compacted: bigint,
+): bigint {
+  if (revision > current) throw refusal("futureRevision");
+  if (revision > 0n && revision < compacted) throw refusal("compacted");
+  return revision > 0n ? revision : current;
+}
+
 /**
- * Answers a Range from the present. Earlier revisions are not kept and count as compacted;
+ * Answers a Range that `checkRange` found well formed, from the map as of the revision it asks for.
  * `serializable` makes no difference on one node.
  */
 export function answerRange(
-  store: Pick<KeyStore, "revision" | "range" | "count">,
+  view: StoreView,
   request: RangeRequest,
 ): Encodable<typeof rangeResponse> {
-  if (request.key.length === 0) throw refusal("keyNotProvided");
-  if (request.revision > store.revision) throw refusal("futureRevision");
-  if (request.revision > 0n && request.revision < store.revision) throw refusal("compacted");
   const range = keyRange(request.key, request.rangeEnd);
-  if (request.countOnly) return { count: BigInt(store.count(range)) };
-  const all = store.range(range);
+  if (request.countOnly) return { count: BigInt(view.count(range)) };
+  const all = view.range(range);
   const found = sorted(all.filter(revisionsWithin(request)), request);
   const kvs = request.limit > 0n ? found.slice(0, Number(request.limit)) : found;
   return {
@@ -45,7 +60,6 @@ function revisionsWithin(request: RangeRequest): (entry: KeyValue) => boolean {
 
 function sorted(entries: readonly KeyValue[], request: RangeRequest): readonly KeyValue[] {
   const { sortOrder: order, sortTarget: target } = request;
-  if (order < sortOrder.none || order > sortOrder.descend) throw refusal("invalidSort");
   const isByKey = target === sortTarget.key;
   // As etcd does: a target without an order is ascending.
   if (order === sortOrder.none && isByKey) return entries;
@@ -63,9 +77,7 @@ function compareBy(target: number, a: KeyValue, b: KeyValue): number {
       return Number(a.version - b.version);
     case sortTarget.create:
       return Number(a.createRevision - b.createRevision);
-    case sortTarget.mod:
-      return Number(a.modRevision - b.modRevision);
     default:
-      throw refusal("invalidSort");
+      return Number(a.modRevision - b.modRevision);
   }
 }

@@ -1,4 +1,3 @@
-import { grpcStatus } from "../etcd/grpc-frame.ts";
 import {
   type Compare,
   compareResult,
@@ -8,114 +7,101 @@ import {
   type KeyValue,
   type PutRequest,
   type putResponse,
-  type RequestOp,
+  type RangeRequest,
   type ResponseOp,
-  type TxnRequest,
-  type txnResponse,
+  type rangeResponse,
+  txnResponse,
 } from "../etcd/messages.ts";
-import type { Encodable } from "../etcd/protobuf.ts";
-import { GrpcError, refusal } from "./grpc-error.ts";
-import { inRange, keyRange, keyText } from "./key-range.ts";
+import { type Encodable, encode } from "../etcd/protobuf.ts";
+import { refusal } from "./grpc-error.ts";
+import type { History } from "./history.ts";
+import { keyRange, keyText } from "./key-range.ts";
 import type { KeyStore } from "./key-store.ts";
 import type { Leases } from "./leases.ts";
-import { answerRange } from "./range.ts";
+import { viewAt } from "./past-view.ts";
+import { answerRange, revisionOf } from "./range.ts";
+import type { Operation, Txn } from "./transaction-form.ts";
 import type { Write } from "./write-queue.ts";
 
 /** What a request reads and writes while it is applied. */
 export interface Ground {
-  readonly store: Pick<KeyStore, "revision" | "get" | "range" | "count">;
+  readonly store: KeyStore;
+  readonly history: Pick<History, "at" | "compacted">;
   readonly leases: Pick<Leases, "get">;
-  readonly write: Pick<Write, "apply">;
+  readonly write: Pick<Write, "apply" | "events">;
 }
 
+/** @param request checked by `checkPut` */
 export function applyPut(ground: Ground, request: PutRequest): Encodable<typeof putResponse> {
-  checkPut(request);
   const before = ground.store.get(keyText(request.key));
+  if (request.lease !== 0n && ground.leases.get(request.lease) === undefined) {
+    throw refusal("leaseNotFound");
+  }
   if ((request.ignoreValue || request.ignoreLease) && before === undefined) {
     throw refusal("keyNotFound");
   }
   const lease = request.ignoreLease ? (before as KeyValue).lease : request.lease;
-  if (lease !== 0n && ground.leases.get(lease) === undefined) throw refusal("leaseNotFound");
   const value = request.ignoreValue ? (before as KeyValue).value : request.value;
   ground.write.apply({ put: request.key, value, lease });
   return { prevKv: request.prevKv ? before : undefined };
 }
 
+/** @param request checked by `checkDeleteRange` */
 export function applyDeleteRange(
   ground: Ground,
   request: DeleteRangeRequest,
 ): Encodable<typeof deleteRangeResponse> {
-  if (request.key.length === 0) throw refusal("keyNotProvided");
   const found = ground.store.range(keyRange(request.key, request.rangeEnd));
   for (const entry of found) ground.write.apply({ delete: keyText(entry.key) });
   return { deleted: BigInt(found.length), prevKvs: request.prevKv ? found : [] };
 }
 
-export function applyTxn(
-  ground: Ground,
-  request: TxnRequest,
-  operationsMax: number,
-): Encodable<typeof txnResponse> {
-  checkTxn(request, operationsMax);
-  const succeeded = request.compare.every((one) => holds(ground.store, one));
-  const operations = succeeded ? request.success : request.failure;
-  return { succeeded, responses: operations.map((operation) => applyOperation(ground, operation)) };
+export function applyTxn(ground: Ground, txn: Txn): Encodable<typeof txnResponse> {
+  return applyChosen(ground, choose(ground.store, txn));
 }
 
-function applyOperation(ground: Ground, operation: RequestOp): ResponseOp {
-  if (operation.range) return { range: answerRange(ground.store, operation.range) };
-  if (operation.put) return { put: applyPut(ground, operation.put) };
-  if (operation.deleteRange) {
-    return { deleteRange: applyDeleteRange(ground, operation.deleteRange) };
-  }
-  throw new GrpcError(grpcStatus.invalidArgument, "etcdserver: an operation of a txn is empty");
+/** The branches that apply: all are chosen, at every depth, before anything is changed. */
+interface Chosen {
+  readonly succeeded: boolean;
+  readonly operations: readonly (Exclude<Operation, { txn: Txn }> | { readonly txn: Chosen })[];
 }
 
-/** Refuses by form alone, before anything is applied; both branches, as etcd does. */
-function checkTxn(request: TxnRequest, operationsMax: number): void {
-  const { compare, success, failure } = request;
-  if (Math.max(compare.length, success.length, failure.length) > operationsMax) {
-    throw refusal("tooManyOperations");
-  }
-  if (compare.some((one) => one.key.length === 0)) throw refusal("keyNotProvided");
-  for (const branch of [success, failure]) {
-    for (const operation of branch) checkOperation(operation);
-    checkOverlap(branch);
-  }
+function choose(store: KeyStore, txn: Txn): Chosen {
+  const succeeded = txn.compare.every((one) => holds(store, one));
+  const operations = (succeeded ? txn.success : txn.failure).map((one) =>
+    "txn" in one ? { txn: choose(store, one.txn) } : one,
+  );
+  return { succeeded, operations };
 }
 
-function checkOperation(operation: RequestOp): void {
-  if (operation.txn.length > 0) {
-    throw new GrpcError(grpcStatus.unimplemented, "a txn inside a txn is not supported");
-  }
-  if (operation.put) checkPut(operation.put);
-  const key = operation.range?.key ?? operation.deleteRange?.key;
-  if (key?.length === 0) throw refusal("keyNotProvided");
+function applyChosen(ground: Ground, chosen: Chosen): Encodable<typeof txnResponse> {
+  const responses = chosen.operations.map((one): ResponseOp => {
+    if ("range" in one) return { range: readInside(ground, one.range) };
+    if ("put" in one) return { put: { ...applyPut(ground, one.put), header: header(ground) } };
+    if ("deleteRange" in one) {
+      const deleted = applyDeleteRange(ground, one.deleteRange);
+      return { deleteRange: { ...deleted, header: header(ground) } };
+    }
+    return { txn: [encode(txnResponse, { header: {}, ...applyChosen(ground, one.txn) })] };
+  });
+  return { succeeded: chosen.succeeded, responses };
 }
 
-function checkPut(request: PutRequest): void {
-  if (request.key.length === 0) throw refusal("keyNotProvided");
-  if (request.ignoreValue && request.value.length > 0) throw refusal("valueProvided");
-  if (request.ignoreLease && request.lease !== 0n) throw refusal("leaseProvided");
+/** Inside a transaction only the revision is told: that of its changes so far. */
+function header({ store, write }: Ground): { readonly revision: bigint } {
+  return { revision: store.revision + (write.events.length > 0 ? 1n : 0n) };
 }
 
-/** One revision has one state of a key: no key is put twice, or put and deleted, in a branch. */
-function checkOverlap(branch: readonly RequestOp[]): void {
-  const puts = new Set<string>();
-  for (const { put } of branch) {
-    if (put === undefined) continue;
-    const key = keyText(put.key);
-    if (puts.has(key)) throw refusal("duplicateKey");
-    puts.add(key);
-  }
-  for (const { deleteRange } of branch) {
-    if (deleteRange === undefined) continue;
-    const range = keyRange(deleteRange.key, deleteRange.rangeEnd);
-    if ([...puts].some((key) => inRange(range, key))) throw refusal("duplicateKey");
-  }
+/** Of now, it sees what the transaction has changed so far. */
+function readInside(ground: Ground, request: RangeRequest): Encodable<typeof rangeResponse> {
+  const { store, history, write } = ground;
+  const revision = revisionOf(request, store.revision, history.compacted);
+  const isPast = request.revision > 0n;
+  const view = isPast ? viewAt(store, history, revision, write.events) : store;
+  return { ...answerRange(view, request), header: header(ground) };
 }
 
-function holds(store: Ground["store"], one: Compare): boolean {
+function holds(store: KeyStore, one: Compare): boolean {
   if (one.rangeEnd.length === 0) return compareHolds(one, store.get(keyText(one.key)));
   const found = store.range(keyRange(one.key, one.rangeEnd));
   // An empty range is compared as one absent key.
@@ -137,7 +123,8 @@ function compareHolds(one: Compare, entry: KeyValue | undefined): boolean {
     case compareResult.less:
       return order < 0;
     default:
-      throw new GrpcError(grpcStatus.invalidArgument, "etcdserver: unknown compare result");
+      // As etcd, also for a target that it does not know.
+      return true;
   }
 }
 
@@ -154,6 +141,6 @@ function compareOrder(one: Compare, entry: KeyValue | undefined): number {
     case compareTarget.value:
       return Buffer.compare((entry as KeyValue).value, one.value);
     default:
-      throw new GrpcError(grpcStatus.invalidArgument, "etcdserver: unknown compare target");
+      return 0;
   }
 }

@@ -1,17 +1,18 @@
 import { expect, test } from "vitest";
-import { history } from "./history.ts";
+import { decodeEvents } from "./change-wire.ts";
+import { history, neverCompacted } from "./history.ts";
 import { keyText } from "./key-range.ts";
 import { keyStore, type Revised } from "./key-store.ts";
 import { coordinatorNodeLimits } from "./limits.ts";
-import { type WatchOptions, watchHub } from "./watch-hub.ts";
+import { type WatchEvents, type WatchOptions, watchHub } from "./watch-hub.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text));
 
 function setUp(historyRevisionsMax = 100) {
   const limits = { ...coordinatorNodeLimits, historyRevisionsMax };
   const store = keyStore({ revision: 1n, entries: [] }, limits);
-  const past = history(store.revision, limits);
-  const hub = watchHub(store, past);
+  const past = history({ compacted: neverCompacted, revised: [] }, limits);
+  const hub = watchHub({ history: past, revision: () => store.revision });
   return {
     hub,
     /** Commits the keys, each at its own revision, together. */
@@ -23,14 +24,18 @@ function setUp(historyRevisionsMax = 100) {
         return write.end() as Revised;
       });
       for (const one of revised) past.add(one);
-      hub.publish();
+      past.trim();
+      hub.publish(revised);
     },
     open(options: Partial<WatchOptions> = {}) {
       const seen: string[] = [];
       const sink = {
         ready: true,
-        events: (events: readonly { type: number; kv: { key: Uint8Array } }[]) => {
-          seen.push(...events.map(({ type, kv }) => (type === 1 ? "-" : "") + keyText(kv.key)));
+        events({ wires }: WatchEvents) {
+          for (const { type, kv, prevKv } of wires.flatMap(decodeEvents)) {
+            const was = prevKv === undefined ? "" : ` was ${prevKv.modRevision}`;
+            seen.push((type === 1 ? "-" : "") + keyText(kv?.key ?? bytes("")) + was);
+          }
         },
         compacted: (oldest: bigint) => void seen.push(`compacted ${oldest}`),
       };

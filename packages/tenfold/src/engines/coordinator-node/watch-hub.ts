@@ -1,14 +1,24 @@
-import { type Event, eventType, type KeyValue, watchFilter } from "../etcd/messages.ts";
+import { watchFilter } from "../etcd/messages.ts";
+import { encodeDelete, encodePut } from "./change-wire.ts";
 import type { History } from "./history.ts";
-import { inRange, type KeyRange } from "./key-range.ts";
-import type { KeyStore, Revised, StoreEvent } from "./key-store.ts";
+import { inRange, type KeyRange, rangeName } from "./key-range.ts";
+import type { Revised, StoreEvent } from "./key-store.ts";
+import { type WatchIndex, watchIndex } from "./watch-index.ts";
 
 export interface WatchOptions {
   readonly range: KeyRange;
-  /** The first revision wanted; 0 or less means from now on. */
+  /** The first revision wanted; 0 means from now on. */
   readonly startRevision: bigint;
   readonly filters: readonly number[];
   readonly prevKv: boolean;
+}
+
+/** Events as they go over the wire: the same bytes for all who see the same. */
+export interface WatchEvents {
+  /** Everything up to here is told with this. */
+  readonly revision: bigint;
+  /** Each an `events` field of a WatchResponse. */
+  readonly wires: readonly Uint8Array[];
 }
 
 /** Where a watch's events go. */
@@ -16,12 +26,10 @@ export interface WatchSink {
   /** False while the reader is behind: the hub then waits for `resume` and replays from history. */
   readonly ready: boolean;
   /** Whole revisions only, in order. */
-  events(events: readonly WatchEvent[]): void;
+  events(events: WatchEvents): void;
   /** The watch is over: history no longer reaches back to where it stands. */
   compacted(oldest: bigint): void;
 }
-
-export type WatchEvent = Pick<Event, "type" | "prevKv"> & { readonly kv: KeyValue };
 
 export interface Watcher {
   /** True when everything up to the present was sent. */
@@ -37,78 +45,163 @@ export interface Watcher {
 export interface WatchHub {
   readonly size: number;
   open(options: WatchOptions, sink: WatchSink): Watcher;
-  /** Call when the history has everything up to the store's revision. */
-  publish(): void;
+  /** Call with the revisions that became durable, in order, when the history has them. */
+  publish(revised: readonly Revised[]): void;
+}
+
+export interface WatchHubParts {
+  readonly history: Pick<History, "compacted" | "at">;
+  /** The newest revision that may be told. */
+  readonly revision: () => bigint;
 }
 
 /** Enough for one answer to be small beside a connection's window; revisions are kept whole. */
 const eventsPerAnswer = 1_000;
+const bytesPerAnswer = 1_048_576;
 
-export function watchHub(store: Pick<KeyStore, "revision">, history: History): WatchHub {
-  const watchers = new Set<Watcher>();
+/** Watches that see the same. */
+interface Group {
+  readonly options: WatchOptions;
+  readonly members: Set<Member>;
+}
+
+interface Member {
+  readonly sink: WatchSink;
+  readonly group: Group;
+  /** The first revision not told yet; only counts while `isBehind`, or when it is in the future. */
+  next: bigint;
+  isBehind: boolean;
+}
+
+export function watchHub({ history, revision }: WatchHubParts): WatchHub {
+  const groups = new Map<string, Group>();
+  const index = watchIndex<Group>();
+  let size = 0;
+
+  const leave = (member: Member): void => {
+    const { members, options } = member.group;
+    if (!members.delete(member)) return;
+    size--;
+    if (members.size > 0) return;
+    groups.delete(groupName(options));
+    index.delete(options.range, member.group);
+  };
+  const catchUp = (member: Member): void => {
+    while (member.isBehind && member.sink.ready && member.group.members.has(member)) {
+      if (member.next < history.compacted) {
+        leave(member);
+        member.sink.compacted(history.compacted);
+        return;
+      }
+      const events = gather(history, member.group.options, member.next, revision());
+      member.next = events.revision + 1n;
+      member.isBehind = member.next <= revision();
+      if (events.wires.length > 0) member.sink.events(events);
+    }
+  };
+  const tell = (member: Member, first: bigint, events: WatchEvents): void => {
+    if (member.isBehind) return;
+    if (member.sink.ready && member.next <= first) {
+      member.sink.events(events);
+      return;
+    }
+    // It is served from the history: when it reads again, or from the revision it asked for.
+    if (member.next < first) member.next = first;
+    member.isBehind = member.next <= events.revision;
+    catchUp(member);
+  };
   return {
     get size() {
-      return watchers.size;
+      return size;
     },
     open(options, sink) {
-      let next = options.startRevision > 0n ? options.startRevision : store.revision + 1n;
-      const close = (): void => void watchers.delete(watcher);
-      const gather = (): WatchEvent[] => {
-        const events: WatchEvent[] = [];
-        while (next <= store.revision && events.length < eventsPerAnswer) {
-          events.push(...matching(history.at(next), options));
-          next++;
-        }
-        return events;
-      };
-      const resume = (): void => {
-        while (sink.ready && next <= store.revision && watchers.has(watcher)) {
-          if (next < history.oldest) {
-            close();
-            sink.compacted(history.oldest);
-            return;
-          }
-          const events = gather();
-          if (events.length > 0) sink.events(events);
-        }
-      };
-      const watcher: Watcher = {
+      const group = groupOf(groups, index, options);
+      const next = options.startRevision > 0n ? options.startRevision : revision() + 1n;
+      const member: Member = { sink, group, next, isBehind: next <= revision() };
+      group.members.add(member);
+      size++;
+      return {
         get inStep() {
-          return next > store.revision;
+          return !member.isBehind;
         },
-        resume,
-        close,
+        resume: () => catchUp(member),
+        close: () => leave(member),
       };
-      watchers.add(watcher);
-      return watcher;
     },
-    publish() {
-      for (const watcher of [...watchers]) watcher.resume();
+    publish(revised) {
+      const [first, last] = [revised[0]?.revision, revised.at(-1)?.revision];
+      if (first === undefined || last === undefined) return;
+      for (const [group, wires] of touched(index, revised)) {
+        const events = { revision: last, wires };
+        for (const member of [...group.members]) tell(member, first, events);
+      }
     },
   };
 }
 
-function matching(revised: Revised, options: WatchOptions): WatchEvent[] {
-  const noPut = options.filters.includes(watchFilter.noPut);
-  const noDelete = options.filters.includes(watchFilter.noDelete);
-  return revised.events
-    .filter((event) => inRange(options.range, event.key))
-    .filter((event) => !(event.now === undefined ? noDelete : noPut))
-    .map((event) => watchEvent(event, revised.revision, options.prevKv));
+function groupOf(
+  groups: Map<string, Group>,
+  index: WatchIndex<Group>,
+  options: WatchOptions,
+): Group {
+  const name = groupName(options);
+  const known = groups.get(name);
+  if (known !== undefined) return known;
+  const group = { options, members: new Set<Member>() };
+  groups.set(name, group);
+  index.add(options.range, group);
+  return group;
 }
 
-const nothing = new Uint8Array(0);
+function groupName({ range, filters, prevKv }: WatchOptions): string {
+  return `${rangeName(range)} ${[...filters].sort()} ${prevKv}`;
+}
 
-function watchEvent(event: StoreEvent, revision: bigint, withPrevious: boolean): WatchEvent {
-  const prevKv = withPrevious ? event.before : undefined;
-  if (event.now !== undefined) return { type: eventType.put, kv: event.now, prevKv };
-  const kv: KeyValue = {
-    key: event.before?.key ?? nothing,
-    modRevision: revision,
-    createRevision: 0n,
-    version: 0n,
-    value: nothing,
-    lease: 0n,
-  };
-  return { type: eventType.delete, kv, prevKv };
+/** What each group sees of the revisions. */
+function touched(index: WatchIndex<Group>, revised: readonly Revised[]): Map<Group, Uint8Array[]> {
+  const found = new Map<Group, Uint8Array[]>();
+  for (const one of revised) {
+    for (const event of one.events) {
+      index.visit(event.key, (group) => {
+        if (isFiltered(event, group.options)) return;
+        const wires = found.get(group) ?? [];
+        wires.push(wireOf(event, one.revision, group.options));
+        found.set(group, wires);
+      });
+    }
+  }
+  return found;
+}
+
+function gather(
+  history: Pick<History, "at">,
+  options: WatchOptions,
+  from: bigint,
+  to: bigint,
+): WatchEvents {
+  const wires: Uint8Array[] = [];
+  let bytes = 0;
+  let next = from;
+  while (next <= to && wires.length < eventsPerAnswer && bytes < bytesPerAnswer) {
+    for (const event of history.at(next).events) {
+      if (!inRange(options.range, event.key) || isFiltered(event, options)) continue;
+      const wire = wireOf(event, next, options);
+      wires.push(wire);
+      bytes += wire.length;
+    }
+    next++;
+  }
+  return { revision: next - 1n, wires };
+}
+
+function isFiltered({ now }: StoreEvent, { filters }: WatchOptions): boolean {
+  if (filters.length === 0) return false;
+  return filters.includes(now === undefined ? watchFilter.noDelete : watchFilter.noPut);
+}
+
+function wireOf(event: StoreEvent, revision: bigint, { prevKv }: WatchOptions): Uint8Array {
+  const { key, now, before, wire } = event;
+  if (!prevKv || before === undefined) return wire;
+  if (now !== undefined) return encodePut(now, before);
+  return encodeDelete(Buffer.from(key, "latin1"), revision, before);
 }

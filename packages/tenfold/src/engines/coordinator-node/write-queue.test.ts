@@ -3,24 +3,30 @@ import { expect, test } from "vitest";
 import { TenfoldError } from "../../runtime/errors.ts";
 import { silentLog } from "../../runtime/log.ts";
 import { virtualClock } from "../../simulation/virtual-clock.ts";
-import type { Journal, JournalBatch } from "./journal.ts";
+import { history, neverCompacted } from "./history.ts";
+import type { JournalBatch } from "./journal.ts";
 import { keyStore, type Revised } from "./key-store.ts";
 import { leases as leaseTable } from "./leases.ts";
 import { coordinatorNodeLimits as limits } from "./limits.ts";
+import { viewAt } from "./past-view.ts";
 import { createWriteQueue } from "./write-queue.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
-function queueOver(commit: (batch: JournalBatch) => void) {
+function queueOver(commit: (batch: JournalBatch) => void | Promise<void>) {
   const store = keyStore({ revision: 1n, entries: [] }, limits);
   const leases = leaseTable(virtualClock(), []);
   const told: Revised[] = [];
   const onDurable = (revised: readonly Revised[]): void => void told.push(...revised);
-  const journal = { commit } as unknown as Journal;
-  const queue = createWriteQueue({ store, leases, journal, limits, log: silentLog, onDurable });
+  const past = history({ compacted: neverCompacted, revised: [] }, limits);
+  const journal = { commit: async (batch: JournalBatch) => commit(batch) };
+  const queue = createWriteQueue({
+    ...{ store, history: past, leases, journal, limits, log: silentLog, onDurable },
+  });
   const put = (key: string, lease = 0n) =>
     queue.run((write) => write.apply({ put: bytes(key), value: bytes("1"), lease }));
-  return { store, leases, told, queue, put };
+  const durable = () => viewAt(store, past, queue.durableRevision);
+  return { store, past, leases, told, queue, put, durable };
 }
 
 test("writes that wait together share one commit, each with its own revision", async () => {
@@ -38,6 +44,35 @@ test("nothing is seen or told before the commit", async () => {
   expect(store.get("a")).toBeUndefined();
   await writing;
   expect(told).toHaveLength(1);
+});
+
+test("what is on its way to the disk is seen by later writes, and by no read", async () => {
+  let onDisk = (): void => {};
+  const { put, queue, durable } = queueOver(
+    () =>
+      new Promise((resolve) => {
+        onDisk = resolve;
+      }),
+  );
+  const first = put("a");
+  const arrived = async (): Promise<void> => {
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+  };
+  await arrived();
+  const looked: string[] = [];
+  const rest = queue.atRest(() => looked.push("at rest"));
+  expect([durable().get("a"), queue.durableRevision]).toEqual([undefined, 1n]);
+  const second = queue.run((write) => write.apply({ delete: "a" }));
+  await arrived();
+  expect(looked).toEqual([]);
+  onDisk();
+  expect((await first).revision).toBe(2n);
+  await rest;
+  expect(durable().get("a")).toBeDefined();
+  await arrived();
+  onDisk();
+  expect((await second).result).toMatchObject({ key: "a", now: undefined });
+  expect(durable().get("a")).toBeUndefined();
 });
 
 test("one refused write does not harm its neighbours", async () => {

@@ -1,61 +1,48 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "vitest";
 
-import { coordinatorConformance } from "../../testing/coordinator-conformance.ts";
-import { createFaultProxy, type FaultProxy } from "../../testing/fault-proxy.ts";
-import {
-  type CoordinatorServer,
-  findEngine,
-  startEtcd,
-} from "../../testing/server-process.fixture.ts";
-import { connectEtcd } from "./client.ts";
+import { inLanes, testBroken, testConformance } from "../../testing/conformance-tests.fixture.ts";
+import type { QuorumControl } from "../../testing/coordinator-steps.ts";
+import { type EtcdCluster, startEtcdCluster } from "../../testing/etcd-cluster.ts";
+import { etcdOptions } from "../../testing/etcd-conformance.fixture.ts";
+import { findEngine } from "../../testing/server-process.fixture.ts";
 
-const etcd = findEngine("etcd");
-const etcdctl = findEngine("etcdctl");
-const isMissing = etcd === undefined || etcdctl === undefined;
+const program = findEngine("etcd");
 const isRequired = process.env.TENFOLD_REQUIRE_ENGINES === "1";
+const isMissing = program === undefined && !isRequired;
+const reason = isMissing ? " (skipped: neither on PATH nor in .engines)" : "";
 
-describe.skipIf(isMissing && !isRequired)(
-  isMissing ? "etcd (skipped: neither on PATH nor in .engines)" : "etcd through the etcd client",
-  () => {
-    let server: CoordinatorServer;
-    let proxy: FaultProxy;
+/** Two clusters: one for what may run side by side, one for what disturbs it. */
+function startClusters(count: number): EtcdCluster[] {
+  const clusters: EtcdCluster[] = [];
+  beforeAll(async () => {
+    if (program === undefined) throw new Error("TENFOLD_REQUIRE_ENGINES is set, without etcd.");
+    const hosts = Array.from({ length: count }, () => "127.0.0.1");
+    const start = () => startEtcdCluster({ program, hosts });
+    clusters.push(...(await Promise.all([start(), start()])));
+  });
+  afterAll(async () => {
+    await Promise.all(clusters.map((cluster) => cluster.close()));
+  });
+  return clusters;
+}
 
-    const connect = async (through?: FaultProxy) => {
-      const { host, port } = through?.address ?? server.address;
-      return connectEtcd({ endpoints: `etcd://${host}:${port}` });
-    };
+describe.skipIf(isMissing)(`one etcd server${reason}`, () => {
+  const clusters = startClusters(1);
+  const of = (index: number) => etcdOptions(() => clusters[index] as EtcdCluster, 1);
+  testConformance(test.concurrent, { beside: of(0), alone: of(1) });
+});
 
-    beforeAll(async () => {
-      if (etcd === undefined || etcdctl === undefined) {
-        throw new Error(
-          "TENFOLD_REQUIRE_ENGINES is set, but etcd and etcdctl are not to be found.",
-        );
-      }
-      server = await startEtcd(etcd);
-      proxy = await createFaultProxy({ target: server.address });
-    });
-    afterAll(async () => {
-      await proxy?.close();
-      await server?.close();
-    });
+describe.skipIf(isMissing)(`three etcd servers${reason}`, () => {
+  const clusters = startClusters(3);
+  const of = (index: number, broken?: string) =>
+    etcdOptions(() => clusters[index] as EtcdCluster, 3, broken);
+  const run = inLanes();
+  testConformance(test.concurrent, { beside: of(0), alone: of(1) }, run);
 
-    const cases = coordinatorConformance({
-      connect,
-      get proxy() {
-        return proxy;
-      },
-      restart: () => server.restart(),
-      async compact() {
-        const client = await connect();
-        const { revision } = await client.list("/nothing");
-        await client.close();
-        const endpoint = `--endpoints=127.0.0.1:${server.address.port}`;
-        const args = [endpoint, "compaction", String(revision)];
-        await promisify(execFile)(etcdctl as string, args, { env: { ETCDCTL_API: "3" } });
-      },
-    });
-    for (const { name, run } of cases) test(name, run);
-  },
-);
+  describe("the suite fails a coordinator that", () => {
+    // Only what needs several servers; the embedded node serves for the others.
+    const quorum = of(1).quorum as QuorumControl;
+    const few = (broken: string) => ({ quorum, connect: of(1, broken).connect, patienceMs: 6_000 });
+    testBroken(test.concurrent, (broken) => ({ beside: few(broken), alone: few(broken) }), run);
+  });
+});

@@ -18,12 +18,17 @@ export const grpcStatus = Object.freeze({
 
 const headBytes = 5;
 
-/** One message with its five bytes of head; never compressed. */
-export function grpcFrame(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(headBytes + message.length);
+/** One message, given in parts, with its five bytes of head; never compressed. */
+export function grpcFrame(...parts: readonly Uint8Array[]): Buffer {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const frame = Buffer.allocUnsafe(headBytes + length);
   frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, headBytes);
+  frame.writeUInt32BE(length, 1);
+  let at = headBytes;
+  for (const part of parts) {
+    frame.set(part, at);
+    at += part.length;
+  }
   return frame;
 }
 

@@ -1,4 +1,2 @@
 export { connectEtcd, type EtcdOptions } from "./client.ts";
 export { type EtcdEndpoint, parseEtcdEndpoints } from "./endpoints.ts";
-export { type EtcdFault, etcdFaults, etcdFaultsOf } from "./known-faults.ts";
-export type { EtcdTlsOptions } from "./tls.ts";

@@ -19,9 +19,6 @@ interface Server {
   ttl: bigint;
   revoked: number;
   probes: number;
-  doubts: number;
-  hasOthers: boolean;
-  streams: number;
   breakStream(): void;
 }
 
@@ -40,30 +37,22 @@ function setUp(): Stand {
     ttl: 6n,
     revoked: 0,
     probes: 0,
-    doubts: 0,
-    hasOthers: false,
-    streams: 0,
     breakStream: () => receiver?.end(),
   };
   const channel = {
     async stream(_path: string, to: RpcReceiver) {
       receiver = to;
-      server.streams++;
       const answer = (): void => to.message(encode(leaseKeepAliveResponse, { ttl: server.ttl }));
       return {
         send: () => void (server.answerMs < 1e9 && clock.setTimer(server.answerMs, answer)),
         finish() {},
         cancel() {},
-        probe: () => void server.probes++,
-        doubt: () => {
-          server.doubts++;
-          return server.hasOthers;
-        },
       };
     },
     async unary() {
       server.revoked++;
     },
+    probe: () => void server.probes++,
   } as unknown as Channel;
   const runtime = { ...systemRuntime, clock, random: seededRandom("lease") };
   const time = steadyTime(clock);
@@ -78,8 +67,8 @@ test("it is valid from when the acknowledged renewal was sent, not from its answ
   await clock.advance(60_000);
   expect(session.state).toBe("active");
   // A renewal is sent every second; the last acknowledged one was sent at 59 s at the latest.
-  expect(session.validUntil).toBeLessThanOrEqual(59_000 + ttlMs * 0.99);
-  expect(session.validUntil).toBeGreaterThan(57_000 + ttlMs * 0.99);
+  expect(session.validUntil).toBeLessThanOrEqual(59_000 + ttlMs * 0.94);
+  expect(session.validUntil).toBeGreaterThan(57_000 + ttlMs * 0.94);
 });
 
 test("suspended after a third of its time in silence, lost before the whole, for good", async () => {
@@ -112,20 +101,6 @@ test("suspended and answered in time, it is active again", async () => {
   expect(session.state).toBe("active");
 });
 
-test("two unanswered renewals lead to another server, when there is one", async () => {
-  const { clock, server, session } = setUp();
-  await clock.advance(3_000);
-  server.answerMs = Number.POSITIVE_INFINITY;
-  await clock.advance(3_500);
-  expect([server.doubts > 0, server.streams]).toEqual([true, 1]);
-  server.hasOthers = true;
-  await clock.advance(1_000);
-  expect(server.streams).toBeGreaterThan(1);
-  server.answerMs = 10;
-  await clock.advance(1_000);
-  expect(session.state).toBe("active");
-});
-
 test("a blocked event loop cannot make it believe: the comparison needs no timer", () => {
   const { clock, session } = setUp();
   let now = 0;
@@ -148,7 +123,7 @@ test("a wall clock that is set back does not make it live longer", async () => {
   server.answerMs = Number.POSITIVE_INFINITY;
   const wallNow = clock.wallNow.bind(clock);
   clock.wallNow = () => wallNow() - 60_000;
-  await clock.advance(ttlMs * 0.99 + 1);
+  await clock.advance(ttlMs * 0.94 + 1);
   expect(session.state).toBe("lost");
 });
 

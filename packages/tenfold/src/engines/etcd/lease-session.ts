@@ -3,7 +3,7 @@ import type { Session, SessionState } from "../../coordination/coordinator.ts";
 import type { SteadyTime } from "../../coordination/steady-time.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import type { Channel, StreamCall } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import {
   leaseKeepAliveRequest,
   leaseKeepAliveResponse,
@@ -12,6 +12,7 @@ import {
   methods,
 } from "./messages.ts";
 import { decode, encode } from "./protobuf.ts";
+import type { RpcCall } from "./rpc-call.ts";
 
 /**
  * Of the time to live: how often it is renewed, and after how long without an answer it is in
@@ -19,8 +20,8 @@ import { decode, encode } from "./protobuf.ts";
  */
 const renewEveryShare = 1 / 6;
 const suspendAfterShare = 1 / 3;
-/** Clocks of two machines may run apart by 1 %; the holder stops first. */
-const surelyLivesShare = 0.99;
+/** Clocks of two machines may run 5 % apart, as the conformance suite has them; one stops first. */
+const surelyLivesShare = 0.94;
 const revokeTimeoutMs = 1_000;
 
 const revoke = {
@@ -144,14 +145,13 @@ async function keepAlive(
       },
       end: () => broken.abort(),
     };
-    let call: StreamCall | undefined;
+    let call: RpcCall | undefined;
     try {
       const until = AbortSignal.any([signal, broken.signal]);
       call = await channel.stream(methods.leaseKeepAlive, receiver, signal);
       while (!until.aborted) {
-        // The answer before is late: is anyone there? Two are: is anyone at another server?
-        if (sent.length > 0) call.probe();
-        if (sent.length > 1 && call.doubt()) break;
+        // The answer before is overdue: is anyone there?
+        if (sent.length > 0) channel.probe();
         if (sent.length < unansweredMax) {
           sent.push(lease.time.now());
           call.send(request);
