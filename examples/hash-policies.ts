@@ -6,6 +6,7 @@ import {
   ketama,
   keyMovement,
   maglev,
+  redisSlot,
   rendezvous,
   ring,
   sampleKeys,
@@ -33,6 +34,9 @@ console.log(`bounded: ${Math.max(...load.loads().values())} of 300 calls on the 
 const pool = ketama("libmemcached", [{ host: "10.0.0.1" }, { host: "10.0.0.2", weight: 2 }]);
 console.log(`ketama: ${pool.points} points, user:42 on ${pool.pick("user:42").host}`);
 
+// A Redis cluster's slots: keys with one tag share a slot, and may be in one command.
+console.log(`Redis: slots ${redisSlot("{user:42}:posts")} and ${redisSlot("{user:42}:likes")}`);
+
 // What a change would move, before it is made; `npx tenfold ring diff` draws it.
 const before = hashPolicy({ policy: "modulo", nodes });
 const after = hashPolicy({ policy: "modulo", nodes: [...nodes, { nickname: "cache-4" }] });
@@ -45,4 +49,5 @@ console.log(`modulo, 3 to 4 nodes: ${Math.round((moved * 100) / keys)} % of the 
 // jump: bucket 2 of 10, 2 of 11
 // bounded: 125 of 300 calls on the busiest of three
 // ketama: 316 points, user:42 on 10.0.0.2
+// Redis: slots 15880 and 15880
 // modulo, 3 to 4 nodes: 75 % of the keys move

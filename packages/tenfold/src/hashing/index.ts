@@ -22,6 +22,7 @@ export { type Maglev, type MaglevOptions, maglev, maglevDefaults } from "./magle
 export { md5Words } from "./md5.ts";
 export { murmur3 } from "./murmur3.ts";
 export { murmur3x64, type Words128 } from "./murmur3-x64.ts";
+export { redisSlot, redisSlots } from "./redis-slot.ts";
 export { type Rendezvous, rendezvous } from "./rendezvous.ts";
 export {
   type Ring,

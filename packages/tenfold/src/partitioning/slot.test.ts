@@ -43,7 +43,11 @@ describe("doubling", () => {
     expect(() => slotAmong(3, 1024, 8192)).toThrow(/at most 1024/);
     for (const slot of [-1, 8192, 1.5, Number.NaN]) {
       expect(() => slotAmong(slot, 8192, 1024)).toThrow(
-        expect.objectContaining({ code: "TENFOLD_PARTITIONING_SLOT_UNKNOWN" }),
+        expect.objectContaining({
+          code: "TENFOLD_PARTITIONING_SLOT_UNKNOWN",
+          message: expect.stringContaining(`got ${slot}`),
+          details: { slot, slots: 8192 },
+        }),
       );
     }
   });

@@ -71,5 +71,6 @@ export function unknownSlot(slot: number, slots: number): TenfoldError {
   return new TenfoldError(
     "TENFOLD_PARTITIONING_SLOT_UNKNOWN",
     `Slots go from 0 to ${slots - 1}, got ${slot}.`,
+    { details: { slot, slots } },
   );
 }
