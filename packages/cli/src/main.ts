@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { errorText, isTenfoldError } from "tenfold/runtime";
 
 import { controlCommands } from "./commands/control.ts";
+import { coordinatorCommand } from "./commands/coordinator.ts";
 import { coordinatorCommands } from "./commands/coordinator-commands.ts";
 import { ringCommand } from "./commands/ring.ts";
 import type { UpOptions } from "./commands/up.ts";
@@ -40,6 +41,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     });
   for (const command of controlCommands()) program.addCommand(command);
   for (const command of coordinatorCommands()) program.addCommand(command);
+  program.addCommand(coordinatorCommand());
   program.addCommand(ringCommand());
   try {
     await program.parseAsync(argv as string[]);
