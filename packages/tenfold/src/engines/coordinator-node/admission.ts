@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http2";
 
 import { grpcStatus } from "../etcd/grpc-frame.ts";
@@ -44,14 +44,16 @@ export function admission(options: AdmissionOptions): Admission {
   const inTurn = limited(triesMax, triesWaitingMax);
   const isToken = (given: string): boolean =>
     expected !== undefined && timingSafeEqual(digest(given), expected);
-  const isOurName = (asked: string, localAddress: string): boolean =>
-    isTls || asked === "localhost" || asked === host || asked === localAddress;
+  const isOurName = (authority: string, localAddress: string): boolean => {
+    const asked = isTls ? host : hostName(authority);
+    return asked === "localhost" || asked === host || asked === localAddress;
+  };
   return {
     admit(headers, localAddress) {
       if (headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) {
         throw new GrpcError(grpcStatus.permissionDenied, "requests of browsers are refused");
       }
-      if (!isOurName(hostName(headers[":authority"] ?? headers.host ?? ""), localAddress)) {
+      if (!isOurName(headers[":authority"] ?? headers.host ?? "", localAddress)) {
         throw new GrpcError(grpcStatus.permissionDenied, "the host name is not one of this server");
       }
       if (headers[":method"] !== "POST" || !isGrpc(headers["content-type"])) {
@@ -95,7 +97,7 @@ function limited(max: number, waitingMax: number) {
 
 /** Digests have one length, so comparing them tells nothing about the token's. */
 function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }
 
 function bearer(authorization: string | undefined): string | undefined {
@@ -106,6 +108,13 @@ function isGrpc(contentType: string | undefined): boolean {
   return contentType?.startsWith("application/grpc") === true;
 }
 
+/** Clients send the same authority with every call: reading it is the dearest part of a check. */
+let lastRead = { authority: "", hostName: "" };
+
 function hostName(authority: string): string {
-  return URL.parse(`http://${authority}`)?.hostname.replace(/^\[|\]$/g, "") ?? "";
+  if (lastRead.authority !== authority) {
+    const read = URL.parse(`http://${authority}`)?.hostname.replace(/^\[|\]$/g, "") ?? "";
+    lastRead = { authority, hostName: read };
+  }
+  return lastRead.hostName;
 }

@@ -62,7 +62,7 @@ export function frameReader(bytesMax: number): FrameReader {
       size += chunk.length;
       const messages: Uint8Array[] = [];
       while (size >= needed) {
-        const all = Buffer.concat(chunks, size);
+        const all = joined(chunks, size);
         const end = headBytes + frameLength(all, bytesMax);
         chunks = [all];
         needed = end;
@@ -78,6 +78,13 @@ export function frameReader(bytesMax: number): FrameReader {
       return size > 0;
     },
   };
+}
+
+/** Most messages come in one chunk, which needs no copy. */
+function joined(chunks: readonly Uint8Array[], size: number): Buffer {
+  const [first] = chunks;
+  if (chunks.length > 1 || first === undefined) return Buffer.concat(chunks, size);
+  return Buffer.from(first.buffer, first.byteOffset, first.length);
 }
 
 function frameLength(head: Buffer, bytesMax: number): number {

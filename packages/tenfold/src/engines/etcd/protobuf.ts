@@ -177,7 +177,7 @@ function writeVarint(value: bigint | number): void {
 /** @throws RangeError when the bytes are no such message */
 export function decode<F extends Fields>(fields: F, from: Uint8Array): Decoded<F> {
   const table = tableOf(fields);
-  const result = table.defaults();
+  const result = { ...table.defaults };
   const reader = { from, at: 0 };
   while (reader.at < from.length) {
     const key = Number(readVarint(reader));
@@ -210,7 +210,7 @@ function readField(
   if (field.repeated && !isBytes && wireType === lengthDelimited) {
     const packed = { from: readBytes(reader), at: 0 };
     while (packed.at < packed.from.length) {
-      (into[name] as unknown[]).push(numberOf(field.kind as Scalar, readVarint(packed)));
+      add(into, name, numberOf(field.kind as Scalar, readVarint(packed)));
     }
     return;
   }
@@ -220,8 +220,14 @@ function readField(
   const value = isBytes
     ? bytesOf(field.kind, readBytes(reader))
     : numberOf(field.kind as Scalar, readVarint(reader));
-  if (field.repeated) (into[name] as unknown[]).push(value);
+  if (field.repeated) add(into, name, value);
   else into[name] = value;
+}
+
+/** The default of a repeated field is one array for all messages. */
+function add(into: Record<string, unknown>, name: string, value: unknown): void {
+  if (into[name] === noItems) into[name] = [value];
+  else (into[name] as unknown[]).push(value);
 }
 
 function bytesOf(kind: Scalar | Fields, value: Uint8Array): unknown {
@@ -229,19 +235,23 @@ function bytesOf(kind: Scalar | Fields, value: Uint8Array): unknown {
   return kind === "string" ? fromText.decode(value) : value;
 }
 
-function numberOf(kind: Scalar, value: bigint): unknown {
-  if (kind === "uint64") return value;
-  if (kind === "bool") return value !== 0n;
-  return kind === "int64" ? BigInt.asIntN(64, value) : Number(BigInt.asIntN(32, value));
+function numberOf(kind: Scalar, value: number | bigint): unknown {
+  if (kind === "bool") return Number(value) !== 0;
+  if (kind === "uint64") return BigInt(value);
+  if (kind === "int32" && typeof value === "number" && value < 2 ** 31) return value;
+  return kind === "int64"
+    ? BigInt.asIntN(64, BigInt(value))
+    : Number(BigInt.asIntN(32, BigInt(value)));
 }
 
-function readVarint(reader: Reader): bigint {
+/** A number while it fits into one: most are keys and lengths. */
+function readVarint(reader: Reader): number | bigint {
   let low = 0;
   let scale = 1;
   for (let read = 0; read < 7; read++) {
     const byte = nextByte(reader);
     low += (byte & 0x7f) * scale;
-    if (byte < 0x80) return BigInt(low);
+    if (byte < 0x80) return low;
     scale *= 128;
   }
   let value = BigInt(low);
@@ -280,7 +290,7 @@ function skip(reader: Reader, wireType: number): void {
 
 interface Table {
   readonly byNumber: ReadonlyMap<number, Known>;
-  defaults(): Record<string, unknown>;
+  readonly defaults: Record<string, unknown>;
 }
 
 const tables = new WeakMap<Fields, Table>();
@@ -289,22 +299,18 @@ function tableOf(fields: Fields): Table {
   const known = tables.get(fields);
   if (known !== undefined) return known;
   const byNumber = new Map<number, Known>();
-  for (const [name, field] of Object.entries(fields)) byNumber.set(field.number, { name, field });
-  const table: Table = {
-    byNumber,
-    defaults() {
-      const result: Record<string, unknown> = {};
-      for (const { name, field } of byNumber.values()) {
-        result[name] = field.repeated ? [] : defaultOf(field.kind);
-      }
-      return result;
-    },
-  };
+  const defaults: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    byNumber.set(field.number, { name, field });
+    defaults[name] = field.repeated ? noItems : defaultOf(field.kind);
+  }
+  const table = { byNumber, defaults };
   tables.set(fields, table);
   return table;
 }
 
 const noBytes = new Uint8Array(0);
+const noItems: readonly unknown[] = Object.freeze([]);
 
 function defaultOf(kind: Scalar | Fields): unknown {
   if (typeof kind === "object") return undefined;
