@@ -5,6 +5,7 @@ import type { ServiceRequest, ServiceResponse, ServiceRoutes } from "tenfold/fle
 import { AppError } from "./app-error.ts";
 import type { CursorCodec } from "./cursor.ts";
 import { demoPage } from "./demo-page.ts";
+import type { PostsSettings } from "./live-settings.ts";
 import type { Post } from "./post.ts";
 import { parseId, parseLimit, parsePostInput } from "./post-input.ts";
 import type { PostReader } from "./post-reader.ts";
@@ -18,11 +19,12 @@ export interface PostRoutesOptions {
   readonly cursors: CursorCodec;
   /** The name of this instance, for the demo page. */
   readonly instance: string;
+  readonly settings: PostsSettings;
 }
 
 /** The API: what comes in is checked here, what goes out is shaped here. */
 export function postRoutes(options: PostRoutesOptions): ServiceRoutes {
-  const { reader, writer, store, cursors, instance } = options;
+  const { reader, writer, store, cursors, instance, settings } = options;
 
   const write = async (request: ServiceRequest): Promise<ServiceResponse> => {
     const { signal, remainingMs, incoming } = request;
@@ -44,7 +46,8 @@ export function postRoutes(options: PostRoutesOptions): ServiceRoutes {
   const page = async (request: ServiceRequest) => {
     const userId = parseId("user", request.params.user ?? request.query.get("user") ?? "");
     const cursor = request.query.get("cursor");
-    const limit = parseLimit(request.query.get("limit"));
+    const asked = parseLimit(request.query.get("limit"));
+    const limit = Math.min(asked, settings.current["posts.pageMax"]);
     const before = cursor === null ? undefined : cursors.decode(userId, cursor);
     const call = { signal: request.signal, deadlineMs: request.remainingMs() };
     const found = await reader.list(

@@ -8,6 +8,7 @@ import { errorText, type Runtime } from "tenfold/runtime";
 import type { Registry } from "tenfold/telemetry";
 
 import { AppError } from "./app-error.ts";
+import type { PostsSettings } from "./live-settings.ts";
 import { decodePost, encodePost, type Post, type Preview, sortKey } from "./post.ts";
 import type { PostInput } from "./post-input.ts";
 
@@ -17,6 +18,7 @@ export interface PostWriterOptions {
   readonly scrap: ServiceClient;
   readonly runtime: Runtime;
   readonly metrics: Registry;
+  readonly settings: PostsSettings;
 }
 
 export interface WriteRequest {
@@ -63,7 +65,7 @@ const refusals = ["POSTS_URL_REFUSED", "POSTS_PAGE_REFUSED"] as const;
 
 /** guid and preview at the same time, then the queue: accepted means on disk. */
 export function createPostWriter(options: PostWriterOptions): PostWriter {
-  const { queue, guid, scrap, runtime, metrics } = options;
+  const { queue, guid, scrap, runtime, metrics, settings } = options;
   const { clock, log } = runtime;
   const withoutPreview = metrics.counter({
     name: "posts_without_preview_total",
@@ -77,7 +79,8 @@ export function createPostWriter(options: PostWriterOptions): PostWriter {
     return BigInt(answer.json<{ guid: string }>().guid);
   };
   const loadPreview = async (url: string, signal: AbortSignal): Promise<Preview> => {
-    const call = { method: "GET", path: "/api/v1/scrap", query: { url }, signal };
+    const deadlineMs = settings.current["posts.previewDeadlineMs"];
+    const call = { method: "GET", path: "/api/v1/scrap", query: { url }, deadlineMs, signal };
     const answer = await scrap.requestOr(call, ({ reason }) => reason);
     if (answer.degraded) throw new WithoutPreview(answer.reason);
     if (answer.value.status === 200) return answer.value.json<Preview>();
@@ -104,9 +107,10 @@ export function createPostWriter(options: PostWriterOptions): PostWriter {
     async write(request) {
       const { userId, input, idempotencyKey, signal, remainingMs } = request;
       const { contents, url } = input;
+      const isPreviewed = url !== undefined && settings.current["posts.previews"];
       const [id, preview] = await Promise.all([
         newId(request),
-        url === undefined ? undefined : previewOf(url, signal),
+        isPreviewed ? previewOf(url, signal) : undefined,
       ]);
       const post: Post = {
         id,

@@ -11,6 +11,7 @@ import { leftBehind } from "../../../lab/support/left-behind.ts";
 import { readMetrics, servedRequests } from "../../../lab/support/metrics.ts";
 import { countryFile } from "./geoip/country-file.ts";
 import { type BadRequest, badCursors, badRequests, badUrls } from "./testing/bad-requests.ts";
+import { changeSettings, heededSettings } from "./testing/change-settings.ts";
 import { failedStart } from "./testing/failed-start.ts";
 import { fleetFileAllowing, smallFleetFile } from "./testing/fleet-files.ts";
 import { type HostileSite, startHostileSite } from "./testing/hostile-site.ts";
@@ -146,6 +147,12 @@ describe("a user", () => {
     expect(demo.text).toMatch(/<dt>shard<\/dt><dd>[\w-]+/);
     expect(demo.text).toContain("&lt;b&gt;x");
   });
+});
+
+test("settings change while it runs: no restart, no request that fails", async () => {
+  const before = await lives();
+  expect(await changeSettings(fleet, newUser(), newUser())).toEqual(heededSettings);
+  expect(await lives()).toEqual(before);
 });
 
 describe("bad input", () => {

@@ -5,6 +5,7 @@ import { controlCommands } from "./commands/control.ts";
 import { coordinatorCommand } from "./commands/coordinator.ts";
 import { coordinatorCommands } from "./commands/coordinator-commands.ts";
 import { ringCommand } from "./commands/ring.ts";
+import { settingsCommand } from "./commands/settings-command.ts";
 import type { UpOptions } from "./commands/up.ts";
 import { version } from "./version.ts";
 
@@ -41,6 +42,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     });
   for (const command of controlCommands()) program.addCommand(command);
   for (const command of coordinatorCommands()) program.addCommand(command);
+  program.addCommand(settingsCommand());
   program.addCommand(coordinatorCommand());
   program.addCommand(ringCommand());
   try {

@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { defineService } from "tenfold/fleet";
 
 import { cursorCodec } from "../cursor.ts";
+import { postsSettings } from "../live-settings.ts";
 import { openPostStore } from "../open-post-store.ts";
 import { createPostReader } from "../post-reader.ts";
 import { postRoutes } from "../post-routes.ts";
@@ -13,15 +14,18 @@ export const service = defineService({
   name: "posts",
   async start(context) {
     const { instance, runtime, metrics, token = "" } = context;
-    const store = await openPostStore(context);
+    const [settings, store] = await Promise.all([
+      context.liveSettings(postsSettings),
+      openPostStore(context),
+    ]);
     const queue = context.queue("posts");
     // Every instance must accept the cursors of the others: the key comes from what all have.
     const cursors = cursorCodec(createHmac("sha256", token).update("cursors").digest("hex"));
     const reader = createPostReader({ queue, store, clock: runtime.clock });
     const [guid, scrap] = [context.client("guid"), context.client("scrap", scrapClient)];
-    const writer = createPostWriter({ queue, guid, scrap, runtime, metrics });
+    const writer = createPostWriter({ queue, guid, scrap, runtime, metrics, settings });
     return {
-      routes: postRoutes({ reader, writer, store, cursors, instance: instance.name }),
+      routes: postRoutes({ reader, writer, store, cursors, instance: instance.name, settings }),
       close: () => store.close(),
     };
   },

@@ -68,7 +68,8 @@ function holdCommand(kind: "lock" | "elect"): Command {
 
 const keys = () => import("./keys.ts");
 
-function command(name: string, description: string): Command {
+/** A command with the options that say which coordinator is meant. */
+export function command(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .option("--coordinator <url>", "etcd://HOST:PORT,HOST:PORT; default: the running fleet's")

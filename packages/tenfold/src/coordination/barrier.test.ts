@@ -5,6 +5,9 @@ import { memoryStore } from "../engines/memory/store.ts";
 import { enterBarrier } from "./barrier.ts";
 import type { Coordinator } from "./coordinator.ts";
 
+const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
+  vi.waitFor(check, { timeout: 15_000 });
+
 const prefix = "/meetings/1/";
 
 test("nobody goes on before all have come, nor is through before all are done", async () => {
@@ -24,13 +27,13 @@ test("nobody goes on before all have come, nor is through before all are done", 
     const session = await client.openSession({ ttlMs: 5_000 });
     const passage = await enterBarrier(client, { prefix, count, session });
     inside++;
-    await vi.waitFor(() => expect(inside).toBe(count));
-    if (index === 9) await vi.waitFor(() => expect(lists).toBeGreaterThanOrEqual(count + 9));
+    await eventually(() => expect(inside).toBe(count));
+    if (index === 9) await eventually(() => expect(lists).toBeGreaterThanOrEqual(count + 9));
     await passage.leave();
     done.push(index);
   };
   const early = Array.from({ length: count - 1 }, (_, index) => come(index));
-  await vi.waitFor(() => expect(lists).toBe(count - 1));
+  await eventually(() => expect(lists).toBe(count - 1));
   expect(inside).toBe(0);
   await come(9);
   await Promise.all(early);
@@ -46,10 +49,10 @@ test("who dies inside does not keep the others; who gives up leaves no entry", a
   const abort = new AbortController();
   const { signal } = abort;
   const given = expect(enterBarrier(client, { prefix, count: 2, session: c, signal })).rejects;
-  await vi.waitFor(async () => expect((await client.list(prefix)).entries).toHaveLength(1));
+  await eventually(async () => expect((await client.list(prefix)).entries).toHaveLength(1));
   abort.abort();
   await given.toMatchObject({ code: "TENFOLD_ABORTED" });
-  await vi.waitFor(async () => expect((await client.list(prefix)).entries).toHaveLength(0));
+  await eventually(async () => expect((await client.list(prefix)).entries).toHaveLength(0));
   const [first] = await Promise.all([
     enterBarrier(client, { prefix, count: 2, session: a }),
     enterBarrier(client, { prefix, count: 2, session: b }),

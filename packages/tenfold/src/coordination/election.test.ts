@@ -9,6 +9,9 @@ import { campaign, createCandidate, currentLeader, watchLeader } from "./electio
 import type { Hold } from "./hold.ts";
 import { createKeptSession } from "./kept-session.ts";
 
+const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
+  vi.waitFor(check, { timeout: 15_000 });
+
 const prefix = "/elections/health/";
 
 test("one leads, others see who, and the next one follows when it resigns or dies", async () => {
@@ -24,17 +27,17 @@ test("one leads, others see who, and the next one follows when it resigns or die
   const first = await campaign(client, { prefix, session: a, value: "a" });
   expect(await currentLeader(client, prefix)).toMatchObject({ value: "a", token: first.token });
   const second = campaign(client, { prefix, session: b, value: "b" });
-  await vi.waitFor(async () => expect((await client.list(prefix)).entries).toHaveLength(2));
+  await eventually(async () => expect((await client.list(prefix)).entries).toHaveLength(2));
   const third = campaign(client, { prefix, session: c, value: "c" });
-  await vi.waitFor(async () => expect((await client.list(prefix)).entries).toHaveLength(3));
+  await eventually(async () => expect((await client.list(prefix)).entries).toHaveLength(3));
   await first.release();
   expect((await second).token > first.token).toBe(true);
-  await vi.waitFor(() => expect(seen).toEqual([undefined, "a", "b"]));
+  await eventually(() => expect(seen).toEqual([undefined, "a", "b"]));
   store.endSession(b.id);
   await third;
-  await vi.waitFor(() => expect(seen).toEqual([undefined, "a", "b", "c"]));
+  await eventually(() => expect(seen).toEqual([undefined, "a", "b", "c"]));
   await (await third).release();
-  await vi.waitFor(() => expect(seen.at(-1)).toBeUndefined());
+  await eventually(() => expect(seen.at(-1)).toBeUndefined());
   stop.abort();
   await watching;
 });

@@ -10,6 +10,9 @@ import { coordinatorFence } from "./coordinator-fence.ts";
 import type { Hold } from "./hold.ts";
 import { acquireLock, withLock } from "./lock.ts";
 
+const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
+  vi.waitFor(check, { timeout: 15_000 });
+
 const prefix = "/locks/a/";
 
 function stand(bend: (client: Coordinator) => Coordinator = (client) => client) {
@@ -55,7 +58,7 @@ test("an end wakes the next one alone", async () => {
   const session = await openSession();
   const first = await acquireLock(client, { prefix, session });
   const others = Array.from({ length: 50 }, () => acquireLock(client, { prefix, session }));
-  await vi.waitFor(() => expect(lists).toBe(51));
+  await eventually(() => expect(lists).toBe(51));
   await first.release();
   const second = await others[0];
   expect(second?.token).toBeDefined();
@@ -70,9 +73,9 @@ test("who dies while it waits is passed over", async () => {
   const sessions = [await openSession(), await openSession(), await openSession()] as const;
   const first = await acquireLock(client, { prefix, session: sessions[0] });
   const second = acquireLock(client, { prefix, session: sessions[1] });
-  await vi.waitFor(async () => expect(await line(client)).toHaveLength(2));
+  await eventually(async () => expect(await line(client)).toHaveLength(2));
   const third = acquireLock(client, { prefix, session: sessions[2] });
-  await vi.waitFor(async () => expect(await line(client)).toHaveLength(3));
+  await eventually(async () => expect(await line(client)).toHaveLength(3));
   store.endSession(sessions[1].id);
   await expect(second).rejects.toMatchObject({ code: "TENFOLD_COORDINATION_SESSION_LOST" });
   await first.release();
@@ -84,7 +87,7 @@ test("a waiter whose own entry was removed fails instead of holding", async () =
   const session = await openSession();
   await acquireLock(client, { prefix, session });
   const waiting = acquireLock(client, { prefix, session });
-  await vi.waitFor(async () => expect(await line(client)).toHaveLength(2));
+  await eventually(async () => expect(await line(client)).toHaveLength(2));
   const change = (await line(client)).map(({ key }) => ({ delete: key }));
   await client.transact({ change });
   await expect(waiting).rejects.toMatchObject({
@@ -111,10 +114,10 @@ describe("who gives up waiting", () => {
     const { signal, abort } = aborting();
     const aborted = acquireLock(client, { prefix, session, signal });
     const failing = expect(aborted).rejects.toMatchObject({ code: "TENFOLD_ABORTED" });
-    await vi.waitFor(async () => expect(await line(client)).toHaveLength(2));
+    await eventually(async () => expect(await line(client)).toHaveLength(2));
     abort();
     await failing;
-    await vi.waitFor(async () => expect(await line(client)).toHaveLength(1));
+    await eventually(async () => expect(await line(client)).toHaveLength(1));
     await held.release();
     const free = await acquireLock(client, { prefix, session, timeoutMs: 0 });
     free.assertValid();
@@ -153,7 +156,7 @@ test("a coordinator that is away for a while costs the waiter nothing", async ()
   const session = await openSession();
   isAway = true;
   const waiting = acquireLock(client, { prefix, session });
-  await vi.waitFor(async () => expect((await client.get(`${prefix}x`)) ?? null).toBeNull());
+  await eventually(async () => expect((await client.get(`${prefix}x`)) ?? null).toBeNull());
   await new Promise((done) => setTimeout(done, 100));
   isAway = false;
   (await waiting).assertValid();

@@ -8,6 +8,9 @@ import { createKeptSession } from "./kept-session.ts";
 import { joinGroup } from "./membership.ts";
 import { watchedMap } from "./watched-map.ts";
 
+const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
+  vi.waitFor(check, { timeout: 15_000 });
+
 const key = "/group/a";
 
 function stand() {
@@ -24,19 +27,19 @@ test("joins, changes its word, joins again after a loss, and leaves", async () =
   const group = watchedMap(client, "/group/", String, { runtime });
   const member = joinGroup({ coordinator: client, session, key, value: "one", runtime });
   await member.joined;
-  await vi.waitFor(() => expect(group.current.get("a")).toBe("one"));
+  await eventually(() => expect(group.current.get("a")).toBe("one"));
   for (const value of ["two", "three", "four"]) member.update(value);
-  await vi.waitFor(() => expect(group.current.get("a")).toBe("four"));
+  await eventually(() => expect(group.current.get("a")).toBe("four"));
   const first = session.current;
   store.endSession(first?.id ?? "");
-  await vi.waitFor(() => expect(group.current.size).toBe(0));
+  await eventually(() => expect(group.current.size).toBe(0));
   await clock.advance(3_000);
   expect((await client.get(key))?.sessionId).toBe(session.current?.id);
   expect(session.current?.id).not.toBe(first?.id);
   expect(group.current.get("a")).toBe("four");
   await member.leave();
   expect(await client.get(key)).toBeUndefined();
-  await vi.waitFor(() => expect(group.current.size).toBe(0));
+  await eventually(() => expect(group.current.size).toBe(0));
   group.close();
   await session.close();
 });

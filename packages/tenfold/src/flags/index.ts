@@ -18,4 +18,11 @@ export {
   type SettingsOptions,
   settingsDefaults,
 } from "./settings.ts";
+export {
+  type SettingRequest,
+  type SettingRow,
+  type SettingsAdmin,
+  type SettingsAdminOptions,
+  settingsAdmin,
+} from "./settings-admin.ts";
 export type { SettingState } from "./settings-state.ts";

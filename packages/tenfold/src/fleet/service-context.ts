@@ -2,6 +2,7 @@ import type { Coordinator } from "../coordination/coordinator.ts";
 import type { KeptSession } from "../coordination/kept-session.ts";
 import { coordinatorResolver } from "../discovery/coordinator-resolver.ts";
 import { createServiceClient, type ServiceClient } from "../discovery/service-client.ts";
+import { createSettings } from "../flags/settings.ts";
 import type { Queue } from "../queueing/queue.ts";
 import { decodeQueueError } from "../queueing/queue-protocol.ts";
 import { remoteQueue } from "../queueing/remote-queue.ts";
@@ -48,7 +49,7 @@ export function openServiceContext(options: ServiceContextOptions): OpenContext 
   const disk = { storage: fileStorage(instance.dataFolder), fleet };
   const maps = { disk, session: options.session, runtime };
   const resolver = coordinatorResolver(coordinator, { fleet, ...maps });
-  const opened: ServiceClient[] = [];
+  const opened: { close(): Promise<void> }[] = [];
   const shared = new Map<string, ServiceClient>();
   const queues = new Map<string, Queue>();
 
@@ -72,6 +73,12 @@ export function openServiceContext(options: ServiceContextOptions): OpenContext 
     resolver,
     client,
     session: () => livingSession(options.session),
+    async liveSettings(definitions) {
+      const live = createSettings({ coordinator, fleet, definitions, ...maps });
+      opened.push(live);
+      await live.settled;
+      return live;
+    },
     queue(name) {
       const queue =
         queues.get(name) ??

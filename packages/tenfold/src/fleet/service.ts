@@ -5,6 +5,8 @@ import type { WatchedMapOptions } from "../coordination/watched-map.ts";
 import type { Resolver } from "../discovery/endpoint.ts";
 import type { ServiceClient } from "../discovery/service-client.ts";
 import type { ServiceClientOptions } from "../discovery/service-client-options.ts";
+import type { SettingDefinitions } from "../flags/setting-definition.ts";
+import type { Settings as LiveSettings } from "../flags/settings.ts";
 import type { Queue } from "../queueing/queue.ts";
 import type { IncomingCall } from "../resilience/call-chain.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -29,7 +31,7 @@ export interface Instance {
 /** What a service is given to work with. Everything is opened for it and closed after it. */
 export interface ServiceContext<Settings = Readonly<Record<string, unknown>>> {
   readonly instance: Instance;
-  /** The service's `settings` in the fleet file. */
+  /** The service's `settings` in the fleet file: they stay as they are while the process runs. */
   readonly settings: Settings;
   readonly runtime: Runtime;
   readonly metrics: Registry;
@@ -48,6 +50,13 @@ export interface ServiceContext<Settings = Readonly<Record<string, unknown>>> {
   readonly maps: WatchedMapOptions;
   /** Where the instances of the fleet's services are. */
   readonly resolver: Resolver;
+  /**
+   * Settings that change while the process runs (`tenfold settings set …`), from `defineSettings`.
+   * Resolves when they are known, or after a moment with the defaults. Closed with the process.
+   */
+  liveSettings<Definitions extends SettingDefinitions>(
+    definitions: Definitions,
+  ): Promise<LiveSettings<Definitions>>;
   /** A client of another service of the fleet, balanced over its members. */
   client(service: string, options?: Partial<ServiceClientOptions>): ServiceClient;
   /** A queue of the fleet file. */

@@ -222,7 +222,11 @@ export const errorCodes = {
 
   // flags
   TENFOLD_FLAGS_DEFINITION_INVALID: "Correct the setting's definition as the message says.",
-  TENFOLD_FLAGS_ENTRY_INVALID: "See who wrote the entry; set the setting anew to replace it.",
+  TENFOLD_FLAGS_SETTING_UNKNOWN: "Use one of the names that the message or `settings list` shows.",
+  TENFOLD_FLAGS_VALUE_INVALID: "Give a value of the kind and range that the message names.",
+  TENFOLD_FLAGS_CHANGED_MEANWHILE: "Read the setting again, and decide again.",
+  TENFOLD_FLAGS_NOTHING_TO_UNDO: "Nothing to mend: the setting was never changed.",
+  TENFOLD_FLAGS_ENTRY_INVALID: "See who wrote the entry, and remove it if it is of no use.",
   TENFOLD_FLAGS_FORMAT_UNKNOWN: "Bring this program up to the version that wrote the entry.",
 
   // discovery
