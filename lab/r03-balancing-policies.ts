@@ -163,6 +163,10 @@ function slowHost(lab: Lab): void {
     ratios["two choices"].push([clients, measure({ picking: twoChoices() }).settled]);
     ratios["full scan"].push([clients, measure({ picking: fullScan() }).settled]);
   }
+  lab.say(
+    "  with the first 5 s it is more the more clients there are: each must meet the slow host " +
+      "once to know of it",
+  );
   lab.plot({
     kind: "line",
     name: "slow-p99",

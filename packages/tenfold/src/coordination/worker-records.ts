@@ -7,6 +7,7 @@ import type {
 } from "../identifiers/worker-records.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import type { CallOptions, Change, Condition, Coordinator, Entry, Session } from "./coordinator.ts";
+import { generationKey, parseGeneration } from "./generation.ts";
 
 export interface CoordinatorWorkerRecordsOptions {
   /** Where the records stand, ending in "/": `fleetKeys(fleet).numbers("snowflake")`. */
@@ -80,6 +81,12 @@ export function coordinatorWorkerRecords(
       const outcome = await outcomeOf(replacement, change, value, options);
       if (outcome.replaced && hang) heldBy.set(worker, hang.id);
       return outcome;
+    },
+    async restoredAtMs(options) {
+      const entry = await coordinator.get(generationKey, options);
+      // Whoever puts a backup back raises it to the seconds of that moment, which is rounded up.
+      const generation = parseGeneration(entry?.value);
+      return generation === 0 ? 0 : (generation + 1) * 1_000;
     },
   };
 }

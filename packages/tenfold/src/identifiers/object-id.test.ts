@@ -33,17 +33,17 @@ test("the counter goes from ffffff to 000000", () => {
   expect(first).toBe(`${last.slice(0, 18)}000000`);
 });
 
-test("a million ids are different, sort by second, and a clock set back changes nothing", () => {
+test("a quarter of a million ids are different, sort by second, and a clock set back changes nothing", () => {
   const ids = objectIds({ random: seededRandom("object ids") });
   const seen = new Set<string>();
   let before = "";
-  for (let call = 0; call < 1_000_000; call++) {
+  for (let call = 0; call < 250_000; call++) {
     const id = ids.next(start + (call >> 8) - (call % 7 === 0 ? 3_600_000 : 0));
     seen.add(id);
     if (id.slice(0, 8) < before) throw new Error(`${id} after ${before}`);
     before = id.slice(0, 8);
   }
-  expect(seen.size).toBe(1_000_000);
+  expect(seen.size).toBe(250_000);
 });
 
 test("first and last id of a time, the end of the range, and what is none", () => {

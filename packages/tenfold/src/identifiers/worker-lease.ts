@@ -36,7 +36,8 @@ const roundsMax = 16;
 
 /**
  * Claims the lowest number that nobody holds and whose reserved time is past, else the one whose
- * reserved time ends first.
+ * reserved time ends first. After a restore of the records, times begin where holders of before may
+ * have reserved to: two windows later.
  *
  * @throws TENFOLD_IDENTIFIERS_WORKERS_TAKEN (retryable), and what the records throw
  */
@@ -44,11 +45,13 @@ export async function claimWorker(
   records: WorkerRecords,
   options: ClaimOptions,
 ): Promise<WorkerLease> {
-  const { count, signal } = options;
+  const { count, windowMs, signal } = options;
+  const restoredMs = (await records.restoredAtMs?.({ signal })) ?? 0;
+  const leastMs = restoredMs === 0 ? 0 : restoredMs + 2 * windowMs;
   for (let round = 0; round < roundsMax; round++) {
     const best = freeWorker(await records.list({ signal }), options);
     if (best === undefined) break;
-    const lease = await claimOne(records, best, options);
+    const lease = await claimOne(records, best, options, leastMs);
     if (lease !== undefined) return lease;
   }
   throw new TenfoldError(
@@ -84,8 +87,9 @@ async function claimOne(
   records: WorkerRecords,
   { worker, version, record: before }: Candidate,
   { owner, wallMs, windowMs, signal }: ClaimOptions,
+  leastMs: number,
 ): Promise<WorkerLease | undefined> {
-  const fromMs = before?.reservedUntilMs ?? 0;
+  const fromMs = Math.max(leastMs, before?.reservedUntilMs ?? 0);
   const record: WorkerRecord = {
     owner,
     epoch: (before?.epoch ?? 0) + 1,

@@ -49,4 +49,10 @@ export interface WorkerRecords {
     replacement: WorkerReplacement,
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<WorkerReplaced>;
+  /**
+   * When the records were last put back to an older state, as by the restore of a backup, in
+   * wall-clock milliseconds; 0 for never. What was reserved shortly before is not on record. Left
+   * out where that cannot be known.
+   */
+  restoredAtMs?(options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
 }
