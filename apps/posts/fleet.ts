@@ -18,6 +18,8 @@ export default defineFleet({
     ],
   },
   console: { port: 8090 },
+  // Services in other languages register here and are called like the rest.
+  registry: { port: 8085 },
 
   services: {
     posts: {

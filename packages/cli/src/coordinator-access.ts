@@ -1,10 +1,13 @@
 import type { Coordinator } from "tenfold/coordination";
-import { connectEtcd } from "tenfold/engines/etcd";
-import { type FleetStatus, resolveSecret } from "tenfold/fleet";
-import { errorText, TenfoldError } from "tenfold/runtime";
+import {
+  type CoordinatorAccess,
+  checkCoordinatorAccess,
+  connectFleetCoordinator,
+} from "tenfold/fleet";
+import { errorText, systemRuntime, TenfoldError } from "tenfold/runtime";
 
 import type { PrintOptions } from "./print.ts";
-import { askSupervisor, findRunningFleet } from "./running-fleet.ts";
+import { findRunningFleet } from "./running-fleet.ts";
 
 /** How a command finds a coordinator: by its URL, or as that of a fleet that runs here. */
 export interface CoordinatorOptions extends PrintOptions {
@@ -40,32 +43,27 @@ export async function useCoordinator(
 }
 
 async function openCoordinator(options: CoordinatorOptions): Promise<OpenCoordinator> {
-  const { coordinator: endpoints, token, user, password, fleet } = options;
-  if (endpoints === undefined) return await coordinatorOfRunning(options);
-  const secret = async (reference: string | undefined) =>
-    reference === undefined ? undefined : await resolveSecret(reference);
-  const coordinator = connectEtcd({
-    endpoints,
-    token: await secret(token),
-    user,
-    password: await secret(password),
-  });
+  const { coordinator: endpoints, fleet } = options;
+  if (endpoints === undefined) {
+    const running = findRunningFleet(options.data);
+    const { coordinator, access } = running;
+    const connected = await connectFleetCoordinator(coordinator, access, systemRuntime);
+    return { coordinator: connected, fleet: fleet ?? running.fleet };
+  }
+  const access = accessOf(options);
+  const coordinator = await connectFleetCoordinator(endpoints, access, systemRuntime);
   return { coordinator, fleet };
 }
 
-async function coordinatorOfRunning(options: CoordinatorOptions): Promise<OpenCoordinator> {
-  const running = findRunningFleet(options.data);
-  const status = await askSupervisor<FleetStatus>(running, "GET", "/v1/state");
-  const own = status.instances.find(({ kind }) => kind === "coordinator");
-  if (own === undefined) {
-    throw new TenfoldError(
-      "TENFOLD_FLEET_NOT_RUNNING",
-      `The fleet ${status.fleet} runs no coordinator of its own: name it with --coordinator.`,
-    );
-  }
-  const endpoints = `etcd://${own.address}:${own.port}`;
-  const coordinator = connectEtcd({ endpoints, token: running.token });
-  return { coordinator, fleet: options.fleet ?? status.fleet };
+/** @throws TENFOLD_OPTION_INVALID for a literal in place of a secret reference */
+export function accessOf({ token, user, password }: CoordinatorOptions): CoordinatorAccess {
+  const access = {
+    ...(token !== undefined && { token }),
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { password }),
+  };
+  checkCoordinatorAccess(access);
+  return access;
 }
 
 /** @throws TENFOLD_OPTION_INVALID when nobody said which fleet is meant */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+import type { CoordinatorAccess } from "tenfold/fleet";
 import { TenfoldError } from "tenfold/runtime";
 
 /** Where the data of fleets started in a folder are: one folder a fleet below it. */
@@ -11,6 +12,10 @@ export interface RunningFleet {
   readonly folder: string;
   readonly address: string;
   readonly token: string;
+  readonly fleet: string;
+  /** `etcd://HOST:PORT,…` */
+  readonly coordinator: string;
+  readonly access: CoordinatorAccess;
 }
 
 /**
@@ -70,9 +75,14 @@ function fleetFolders(): string[] {
 
 function readSupervisor(folder: string): RunningFleet | undefined {
   try {
-    const { address, pid } = JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8"));
+    const said = JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8"));
+    const { address, pid, fleet, coordinator } = said;
     process.kill(pid, 0);
-    return { folder, address, token: readFileSync(join(folder, "token"), "utf8").trim() };
+    const tokenFile = join(folder, "token");
+    const token = readFileSync(tokenFile, "utf8").trim();
+    // The fleet's own coordinator asks for the fleet's token.
+    const access = said.access ?? { token: `file:${tokenFile}` };
+    return { folder, address, token, fleet, coordinator, access };
   } catch {
     return undefined;
   }

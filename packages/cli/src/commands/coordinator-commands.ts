@@ -4,10 +4,17 @@ import type { CoordinatorOptions } from "../coordinator-access.ts";
 import type { HoldOptions } from "./hold.ts";
 import type { GetOptions, WriteOptions } from "./keys.ts";
 import type { MembersOptions } from "./members.ts";
+import type { RegistryOptions } from "./registry.ts";
 
 /** The commands that work with a coordinator: any by its URL, or that of a running fleet. */
 export function coordinatorCommands(): Command[] {
-  return [...keyCommands(), membersCommand(), holdCommand("lock"), holdCommand("elect")];
+  return [
+    ...keyCommands(),
+    membersCommand(),
+    holdCommand("lock"),
+    holdCommand("elect"),
+    registryCommand(),
+  ];
 }
 
 function keyCommands(): Command[] {
@@ -64,6 +71,12 @@ function holdCommand(kind: "lock" | "elect"): Command {
     .action(async (name: string, argv: string[], options: HoldOptions) =>
       (await import("./hold.ts")).hold(kind, name, argv, options),
     );
+}
+
+function registryCommand(): Command {
+  return command("registry", "serve discovery over REST, for services in any language")
+    .option("--listen <host:port>", "where", "127.0.0.1:8085")
+    .action(async (options: RegistryOptions) => (await import("./registry.ts")).registry(options));
 }
 
 const keys = () => import("./keys.ts");

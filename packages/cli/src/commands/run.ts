@@ -10,6 +10,7 @@ import {
   type ProcessPlan,
   planFleet,
   queueService,
+  registryService,
   runService,
   type Service,
 } from "tenfold/fleet";
@@ -51,6 +52,8 @@ async function moduleOf(
       return gatewayService;
     case "queue":
       return queueService;
+    case "registry":
+      return registryService;
     case "console":
       // Loaded for the console alone: every other process starts without it.
       return (await import("../console/service.ts")).service;

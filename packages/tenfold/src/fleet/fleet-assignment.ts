@@ -12,6 +12,7 @@ export interface FleetAssignment {
   readonly stores: ReadonlyMap<string, readonly (readonly string[])[]>;
   readonly gateways: readonly string[];
   readonly consoles: readonly string[];
+  readonly registries: readonly string[];
 }
 
 export function assignFleet(fleet: FleetDefinition, sites: readonly Site[]): FleetAssignment {
@@ -41,6 +42,7 @@ export function assignFleet(fleet: FleetDefinition, sites: readonly Site[]): Fle
     ),
     gateways: fleet.gateway === undefined ? [] : (fleet.gateway.hosts ?? all),
     consoles: fleet.console === undefined ? [] : (fleet.console.hosts ?? all.slice(0, 1)),
+    registries: fleet.registry === undefined ? [] : (fleet.registry.hosts ?? all),
   };
 }
 

@@ -58,6 +58,13 @@ export interface ConsoleDefinition {
   readonly hosts?: readonly string[];
 }
 
+/** Discovery over REST, for services in other languages; several share the same entries. */
+export interface RegistryDefinition {
+  readonly port: number;
+  /** The hosts that run one each. Default all. */
+  readonly hosts?: readonly string[];
+}
+
 /** One durable node of our own, its own process: a single point that restarts in under a second. */
 export interface EmbeddedCoordinator {
   readonly kind: "embedded";
@@ -114,6 +121,7 @@ export interface FleetDefinition<
   readonly coordinator?: EmbeddedCoordinator | EtcdCoordinator;
   readonly gateway?: GatewayDefinition<NoInfer<Name>>;
   readonly console?: ConsoleDefinition;
+  readonly registry?: RegistryDefinition;
   readonly services: Readonly<Record<Name, ServiceDefinition<NoInfer<Store>, NoInfer<Queue>>>>;
   readonly stores?: Readonly<Record<Store, PostgresStore>>;
   readonly queues?: Readonly<Record<Queue, SqliteQueue>>;

@@ -8,8 +8,8 @@ import type { FleetDefinition, PostgresStore } from "./fleet-definition.ts";
 import type { Site } from "./host-assignment.ts";
 import { type HostPorts, hostPorts } from "./host-ports.ts";
 
-/** coordinator, gateway, queue and console are services of Tenfold's own; service is the user's. */
-export type ProcessKind = "coordinator" | "gateway" | "queue" | "console" | "service";
+/** All but `service` are services of Tenfold's own; that is the user's. */
+export type ProcessKind = "coordinator" | "gateway" | "queue" | "console" | "registry" | "service";
 
 /** One process of ours: everything a supervisor, or a person, must know to start it. */
 export interface ProcessPlan {
@@ -173,7 +173,11 @@ function planProcesses(
     const where = { host, address, port, adminPort: ports.next() };
     return { kind, name: service, service, ...where, settings: {}, stores: [] };
   };
-  const onEach = (kind: "gateway" | "console", hosts: readonly string[], fixed: number) =>
+  const onEach = (
+    kind: "gateway" | "console" | "registry",
+    hosts: readonly string[],
+    fixed: number,
+  ) =>
     hosts.map((host) => {
       const name = rooms.length === 1 ? kind : `${kind}-${host}`;
       return { ...own(kind, kind, host, fixed), name };
@@ -187,13 +191,14 @@ function planProcesses(
   }));
   const gateways = onEach("gateway", assignment.gateways, fleet.gateway?.port ?? 0);
   const consoles = onEach("console", assignment.consoles, fleet.console?.port ?? 0);
+  const registries = onEach("registry", assignment.registries, fleet.registry?.port ?? 0);
   const services = Object.entries(fleet.services).flatMap(([service, { port, stores = [] }]) =>
     (assignment.services.get(service) ?? []).map((host, index) => {
       const name = `${service}-${index + 1}`;
       return { ...own("service", service, host, port), name, stores };
     }),
   );
-  const known = [...services, ...gateways, ...consoles];
+  const known = [...services, ...gateways, ...consoles, ...registries];
   const places = { addressOf: (service: string) => addressOf(known, service) };
   const supervisorOf = ({ host }: ProcessPlan): string => {
     const { address, adminPort } = rooms.find(({ name }) => name === host) as HostRoom;
@@ -212,6 +217,7 @@ function planProcesses(
       ...each,
       settings: { supervisor: supervisorOf(each), uses: usesOf(fleet) },
     })),
+    ...registries,
   ];
 }
 

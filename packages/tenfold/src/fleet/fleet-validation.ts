@@ -11,6 +11,7 @@ export const reservedServices: readonly string[] = Object.freeze([
   "coordinator",
   "console",
   "gateway",
+  "registry",
   "supervisor",
 ]);
 const sections = [
@@ -19,6 +20,7 @@ const sections = [
   "coordinator",
   "gateway",
   "console",
+  "registry",
   "services",
   "stores",
   "queues",
@@ -49,10 +51,12 @@ export function validateFleet(fleet: FleetDefinition): void {
   if (fleet.hints !== undefined && typeof fleet.hints !== "function") {
     throw invalid("hints", "a function that returns texts", fleet.hints);
   }
-  if (fleet.console !== undefined) {
-    knownKeys("console", fleet.console, ["port", "hosts"]);
-    whole("console.port", fleet.console.port, 1, 65_535);
-    hostNames("console.hosts", fleet.console.hosts, fleet);
+  for (const at of ["console", "registry"] as const) {
+    const section = fleet[at];
+    if (section === undefined) continue;
+    knownKeys(at, section, ["port", "hosts"]);
+    whole(`${at}.port`, section.port, 1, 65_535);
+    hostNames(`${at}.hosts`, section.hosts, fleet);
   }
 }
 

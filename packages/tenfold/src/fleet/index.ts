@@ -1,5 +1,9 @@
 export type { FleetStatus, HostStatus, InstanceStatus } from "./admin-api.ts";
-export type { CoordinatorAccess } from "./coordinator-access.ts";
+export {
+  type CoordinatorAccess,
+  checkCoordinatorAccess,
+  connectFleetCoordinator,
+} from "./coordinator-access.ts";
 export { coordinatorService } from "./coordinator-service.ts";
 export type { FleetEvent } from "./event-log.ts";
 export {

@@ -154,7 +154,7 @@ class HostSupervisor implements Supervisor, AdminActions {
       async (until) => {
         await this.#startKinds(["coordinator"], until);
         await publishMaps(plan, this.#stores, this.#connected(token), until);
-        await this.#startKinds(["queue", "service", "gateway", "console"], until);
+        await this.#startKinds(["queue", "service", "gateway", "console", "registry"], until);
       },
     ]);
   }
@@ -188,7 +188,9 @@ class HostSupervisor implements Supervisor, AdminActions {
     const [ofHost, events, stopSoon] = [this, this.#events, () => this.#askStop()];
     this.#admin = await createAdminApi({ host, port, token, ofHost, ofFleet, stopSoon, events });
     const address = `http://${host}:${port}`;
-    await this.#storage.write("supervisor.json", JSON.stringify({ address, pid: process.pid }));
+    const { fleet, coordinator, coordinatorAccess: access } = this.#plan;
+    const told = { address, pid: process.pid, fleet, coordinator, access };
+    await this.#storage.write("supervisor.json", JSON.stringify(told));
   }
 
   async #manageStore(plan: StorePlan, secret: string): Promise<ManagedStore> {
@@ -332,7 +334,7 @@ class HostSupervisor implements Supervisor, AdminActions {
   async #stopAll(): Promise<void> {
     this.#ended.abort();
     this.#tell("supervisor", "stopping");
-    for (const kinds of [["gateway", "console"], ["service"], ["queue"]] as const) {
+    for (const kinds of [["gateway", "console", "registry"], ["service"], ["queue"]] as const) {
       await Promise.all(this.#ofKinds(kinds).map(({ process }) => process.stop()));
     }
     await Promise.all(this.#stores.map((store) => store.stop()));

@@ -25,6 +25,8 @@ export const errorCodes = {
   TENFOLD_COORDINATION_KEY_INVALID: "Give a key of text without NUL, up to the engine's length.",
   TENFOLD_COORDINATION_VALUE_INVALID:
     "Keep large or binary values elsewhere and put a reference into the coordinator.",
+  TENFOLD_COORDINATION_TLS_FAILED:
+    "See the certificate authority, the server's name and the client's certificate and key.",
   TENFOLD_COORDINATION_STORE_REPLACED:
     "See which store the endpoints lead to. After a restore raise its generation, as the restore " +
     "command does; every session then begins anew.",

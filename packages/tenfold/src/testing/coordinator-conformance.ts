@@ -7,13 +7,13 @@ import { queueCases } from "./coordinator-queue-cases.ts";
 import { serverCases } from "./coordinator-server-cases.ts";
 import { sessionCases } from "./coordinator-session-cases.ts";
 import {
+  agree,
   type CoordinatorCase,
   type CoordinatorGround,
   type CoordinatorNeed,
   eventually,
-  followMap,
+  follow,
   type QuorumControl,
-  untilTheyAgree,
 } from "./coordinator-steps.ts";
 import { gapCases, watchCases } from "./coordinator-watch-cases.ts";
 import { createFaultProxies, type FaultProxies } from "./fault-proxies.ts";
@@ -113,8 +113,8 @@ async function runCase(
     quorum: options.quorum as QuorumControl,
     backup: options.backup as CoordinatorGround["backup"],
     eventually: (what, check) => eventually(what, check, patienceMs),
-    follow: (client, of) => followMap(client, of, patienceMs),
-    agree: (followed, client) => untilTheyAgree(followed, client, patienceMs),
+    follow: (client, of) => follow(client, of, patienceMs),
+    agree: (followed, client) => agree(followed, client, patienceMs),
   };
   try {
     await one.run(ground);

@@ -179,10 +179,10 @@ export interface FollowedMap {
   stop(): Promise<void>;
 }
 
-export async function followMap(
+export async function follow(
   client: Coordinator,
   prefix: string,
-  patienceMs: number,
+  patienceMs?: number,
 ): Promise<FollowedMap> {
   const stop = new AbortController();
   const entries = new Map<string, Entry>();
@@ -247,10 +247,10 @@ function checkBatch(
   }
 }
 
-export async function untilTheyAgree(
+export async function agree(
   followed: FollowedMap,
   client: Coordinator,
-  patienceMs: number,
+  patienceMs?: number,
 ): Promise<void> {
   const { entries } = await client.list(followed.prefix);
   const wanted = JSON.stringify(entries.map((entry) => [entry.key, String(entry.revision)]));

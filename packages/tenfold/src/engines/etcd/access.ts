@@ -9,39 +9,56 @@ export interface Credentials {
   readonly password?: string | undefined;
 }
 
+/** The header that shows who calls. */
+export type Pass = Readonly<Record<string, string>>;
+
 /** What callers show to the server. */
 export interface Access {
-  metadata(timeoutMs: number): Promise<Readonly<Record<string, string>>>;
-  /** True when the error says that the token has expired and another can be asked for. */
-  renewsAfter(error: unknown): boolean;
+  metadata(timeoutMs: number): Promise<Pass>;
+  /** A call with this pass ended so: is another pass worth a try? */
+  renewsAfter(error: unknown, shown: Pass): boolean;
+  /** The next call asks for another, where there are user and password for it. */
+  forget(shown: Pass): void;
 }
 
 /** A token as given, or one that the server hands out for user and password. */
 export function accessWith(
-  credentials: Credentials,
+  { token, user: name, password }: Credentials,
   authenticate: (request: Uint8Array, timeoutMs: number) => Promise<Uint8Array>,
 ): Access {
-  const { user: name, password } = credentials;
-  let token = credentials.token;
-  let renewed = false;
+  let pass: Pass | undefined;
+  if (token !== undefined) pass = { token };
+  else if (name === undefined) pass = {};
+  let asking: Promise<Pass> | undefined;
+
+  // Once for all calls that wait: checking a password is made to be slow.
+  const ask = async (timeoutMs: number): Promise<Pass> => {
+    const answer = await authenticate(encode(authenticateRequest, { name, password }), timeoutMs);
+    pass = { token: decode(authenticateResponse, answer).token };
+    return pass;
+  };
+  const forget = (shown: Pass): void => {
+    // Not one that was handed out since.
+    if (name !== undefined && token === undefined && pass === shown) pass = undefined;
+  };
   return {
     async metadata(timeoutMs) {
-      if (token === undefined && name !== undefined) {
-        const answer = await authenticate(
-          encode(authenticateRequest, { name, password }),
-          timeoutMs,
-        );
-        token = decode(authenticateResponse, answer).token;
-        renewed = true;
-      } else renewed = false;
-      return token === undefined ? {} : { token };
+      if (pass !== undefined) return pass;
+      asking ??= ask(timeoutMs).finally(() => {
+        asking = undefined;
+      });
+      return await asking;
     },
-    renewsAfter(error) {
-      const isStale = error instanceof RpcError && error.status === grpcStatus.unauthenticated;
-      if (!isStale || name === undefined) return false;
-      token = undefined;
-      // A token refused on its first use will not be better the next time.
-      return !renewed;
+    renewsAfter(error, shown) {
+      if (!(error instanceof RpcError) || !isStale(error)) return false;
+      forget(shown);
+      return pass !== shown;
     },
+    forget,
   };
+}
+
+/** Its time is over, or users and roles have changed since it was handed out. */
+function isStale({ status, message }: RpcError): boolean {
+  return status === grpcStatus.unauthenticated || message.includes("revision of auth store is old");
 }

@@ -1,17 +1,28 @@
-import { backOff } from "../../coordination/back-off.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { accessWith, type Credentials } from "./access.ts";
+import { accessWith, type Credentials, type Pass } from "./access.ts";
 import type { Connection } from "./connection.ts";
 import type { EtcdEndpoint } from "./endpoints.ts";
 import { methods } from "./messages.ts";
 import { createPeers } from "./peers.ts";
+import { persisting } from "./persist.ts";
 import { type Decoded, type Encodable, encode, type Fields } from "./protobuf.ts";
 import type { RpcCall, RpcReceiver } from "./rpc-call.ts";
 import { isUnavailable, type RpcError } from "./rpc-error.ts";
+import type { ServerFacts } from "./server-facts.ts";
 import type { StoreCheck } from "./store-check.ts";
-import { readAnswer, storeGate } from "./store-gate.ts";
+import { harmless, readAnswer, requireLeader, storeGate } from "./store-gate.ts";
+import type { EtcdTlsOptions } from "./tls.ts";
 import { unaryCall, type WaitOptions, withDeadline } from "./unary-call.ts";
+
+export interface ChannelParts {
+  readonly endpoints: readonly EtcdEndpoint[];
+  readonly credentials: Credentials;
+  readonly tls: EtcdTlsOptions;
+  readonly store: StoreCheck;
+  readonly facts: ServerFacts;
+  readonly runtime: Runtime;
+}
 
 export interface UnaryMethod<Request extends Fields, Response extends Fields> {
   readonly path: string;
@@ -24,6 +35,15 @@ export interface UnaryOptions extends WaitOptions {
   readonly idempotent: boolean;
   /** Served also by a server that cannot say which store it has: one without its majority. */
   readonly anyStore?: boolean;
+}
+
+export interface StreamCall extends RpcCall {
+  /** An answer is late: finds out whether the connection still lives. */
+  probe(): void;
+  /** An answer is overdue: new calls go elsewhere. @returns false when there is no other server */
+  doubt(): boolean;
+  /** The next call asks for another token, where there are a user and a password for it. */
+  forgetToken(): void;
 }
 
 /** Calls to whichever of the servers answers. */
@@ -40,103 +60,98 @@ export interface Channel {
    * @throws RpcError, TENFOLD_COORDINATION_STORE_REPLACED, or the signal's reason
    */
   identified(options: WaitOptions & { readonly afresh?: boolean }): Promise<void>;
+  /** Needs no waiting: a server is there, and its store was accepted. */
+  readonly isIdentified: boolean;
   /** @throws RpcError when no server is there, TENFOLD_COORDINATION_STORE_REPLACED */
-  stream(path: string, receiver: RpcReceiver, signal: AbortSignal): Promise<RpcCall>;
-  /** A call was not answered in time: finds out whether its connection still lives. */
-  probe(): void;
+  stream(path: string, receiver: RpcReceiver, signal: AbortSignal): Promise<StreamCall>;
   readonly closing: AbortSignal;
   close(): void;
 }
 
-/** So that a member cut off from its majority ends streams instead of staying silent. */
-const requireLeader = { hasleader: "true" };
 /** Long enough to try three servers of which two are silent. */
 const streamTimeoutMs = 3_000;
 
-export function createChannel(
-  endpoints: readonly EtcdEndpoint[],
-  credentials: Credentials,
-  store: StoreCheck,
-  runtime: Runtime,
-): Channel {
+export function createChannel(parts: ChannelParts): Channel {
+  const { endpoints, store, facts, runtime } = parts;
   const { clock, random } = runtime;
   const closing = new AbortController();
-  const peers = createPeers(endpoints, runtime);
-  const access = accessWith(credentials, async (request, timeoutMs) => {
-    const peer = await connected({ timeoutMs });
-    return exchange(
-      clock,
-      peer,
-      { path: methods.authenticate, metadata: {}, request },
-      { timeoutMs },
-    );
-  });
-  const gate = storeGate(store, access, runtime, closing.signal);
-
+  const peers = createPeers(endpoints, parts.tls, runtime);
   const connected = ({ timeoutMs, signal }: WaitOptions): Promise<Connection> =>
     withDeadline(clock, peers.connected(), { timeoutMs, signal, wasSent: false });
-  /** A connection on which the accepted store is, and how much time is left. */
-  const admitted = async (options: WaitOptions): Promise<[Connection, WaitOptions]> => {
-    const deadline = clock.now() + options.timeoutMs;
-    const peer = await connected(options);
-    await gate.pass(peer, { ...options, timeoutMs: deadline - clock.now() });
-    return [peer, { ...options, timeoutMs: deadline - clock.now() }];
-  };
-  /** Runs it again until it succeeds, fails for good, or the time is up. */
-  const persist = async <Result>(
+  const exchange = async (
+    peer: Connection,
+    { path, metadata, request }: Message,
     { timeoutMs, signal }: WaitOptions,
-    isSafe: (error: RpcError) => boolean,
-    run: (options: WaitOptions) => Promise<Result>,
-  ): Promise<Result> => {
-    const deadline = clock.now() + timeoutMs;
-    // With several servers, one that is silent may cost only its share of the time.
-    const shareMs = timeoutMs / Math.min(endpoints.length, 2);
-    const wait = backOff(random);
-    for (;;) {
-      closing.signal.throwIfAborted();
-      try {
-        return await run({ timeoutMs: Math.min(deadline - clock.now(), shareMs), signal });
-      } catch (error) {
-        const waitMs = wait.next();
-        const hasTime = clock.now() + waitMs < deadline;
-        const mayRepeat = isUnavailable(error) && isSafe(error);
-        if (!hasTime || !(mayRepeat || access.renewsAfter(error))) throw error;
-        await clock.sleep(waitMs, { signal });
-      }
+  ): Promise<Uint8Array> => {
+    const { result, cancel } = unaryCall(peer, path, metadata, request);
+    try {
+      return await withDeadline(clock, result, { timeoutMs, signal, wasSent: true });
+    } catch (error) {
+      cancel();
+      if (isUnavailable(error)) peers.doubt(peer);
+      throw error;
     }
   };
+  const access = accessWith(parts.credentials, async (request, timeoutMs) => {
+    const call = { path: methods.authenticate, metadata: {}, request };
+    const peer = await connected({ timeoutMs });
+    return await exchange(peer, call, { timeoutMs }).catch((error) => {
+      throw harmless(error);
+    });
+  });
+  const { doubt } = peers;
+  const gate = storeGate({ store, facts, clock, closing: closing.signal, doubt });
+  /** A connection on which the accepted store is, and how much time is left. */
+  const admitted = async (pass: Pass, options: WaitOptions): Promise<[Connection, WaitOptions]> => {
+    const { current } = peers;
+    if (current !== undefined && gate.isOpen(current)) return [current, options];
+    const deadline = clock.now() + options.timeoutMs;
+    const peer = await connected(options);
+    await gate.pass(peer, pass, { ...options, timeoutMs: deadline - clock.now() });
+    return [peer, { ...options, timeoutMs: deadline - clock.now() }];
+  };
+  // With several servers, one that is silent may cost only its share of the time.
+  const shares = Math.min(endpoints.length, 2);
+  const persist = persisting({ clock, random, closing: closing.signal, access, shares });
 
   return {
     unary({ path, request: fields, response }, request, options) {
       const bytes = encode(fields, request);
-      const isSafe = (error: RpcError): boolean => options.idempotent || !error.mayHaveApplied;
-      return persist(options, isSafe, async (wait) => {
-        const metadata = await access.metadata(wait.timeoutMs);
-        const [peer, left] = options.anyStore
-          ? [await connected(wait), wait]
-          : await admitted(wait);
-        return readAnswer(
-          response,
-          await exchange(clock, peer, { path, metadata, request: bytes }, left),
-        );
+      const { idempotent, anyStore = false } = options;
+      const deadline = clock.now() + options.timeoutMs;
+      const isSafe = (error: RpcError): boolean => idempotent || !error.mayHaveApplied;
+      return persist(options, isSafe, async (pass, wait) => {
+        const [peer, left] = anyStore ? [await connected(wait), wait] : await admitted(pass, wait);
+        const metadata = anyStore ? pass : { ...pass, ...requireLeader };
+        // What may not be repeated is waited for as long as there is time.
+        const timeoutMs = idempotent ? left.timeoutMs : deadline - clock.now();
+        const call = { path, metadata, request: bytes };
+        return readAnswer(response, await exchange(peer, call, { ...left, timeoutMs }));
       });
+    },
+    get isIdentified() {
+      return peers.current !== undefined && gate.isOpen(peers.current);
     },
     async identified({ afresh = false, ...options }) {
       if (afresh) gate.forget();
       await persist(options, () => true, admitted);
     },
     async stream(path, receiver, signal) {
-      const metadata = { ...(await access.metadata(streamTimeoutMs)), ...requireLeader };
-      const [peer] = await admitted({ timeoutMs: streamTimeoutMs, signal });
-      return peer.call(path, metadata, {
-        message: receiver.message,
-        end(error) {
-          access.renewsAfter(error);
-          receiver.end(error);
-        },
-      });
+      const wait = { timeoutMs: streamTimeoutMs, signal };
+      const [peer, pass] = await persist(
+        wait,
+        () => true,
+        async (shown, left) => [(await admitted(shown, left))[0], shown] as const,
+      );
+      const end = (error?: RpcError): void => {
+        access.renewsAfter(error, pass);
+        receiver.end(error);
+      };
+      const metadata = { ...pass, ...requireLeader };
+      const call = peer.call(path, metadata, { message: receiver.message, end });
+      const forgetToken = (): void => access.forget(pass);
+      return { ...call, forgetToken, probe: peer.probe, doubt: () => peers.doubt(peer) };
     },
-    probe: peers.probe,
     closing: closing.signal,
     close() {
       closing.abort(
@@ -151,21 +166,4 @@ interface Message {
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly request: Uint8Array;
-}
-
-/** One call on one connection. */
-async function exchange(
-  clock: Runtime["clock"],
-  peer: Connection,
-  { path, metadata, request }: Message,
-  { timeoutMs, signal }: WaitOptions,
-): Promise<Uint8Array> {
-  const { result, cancel } = unaryCall(peer, path, metadata, request);
-  try {
-    return await withDeadline(clock, result, { timeoutMs, signal, wasSent: true });
-  } catch (error) {
-    cancel();
-    if (isUnavailable(error)) peer.probe();
-    throw error;
-  }
 }

@@ -11,7 +11,7 @@ import { checkKey, checkPrefix, checkTransaction } from "../../coordination/coor
 import { createOrdered } from "../../coordination/create-ordered.ts";
 import { steadyTime } from "../../coordination/steady-time.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
-import { numberOption, refuseUnknownKeys } from "../../runtime/options.ts";
+import { invalidOption, numberOption, refuseUnknownKeys } from "../../runtime/options.ts";
 import { type Runtime, runtimeWith } from "../../runtime/runtime.ts";
 import { createChannel } from "./channel.ts";
 import { parseEtcdEndpoints } from "./endpoints.ts";
@@ -22,7 +22,9 @@ import { leaseGrantRequest, leaseGrantResponse, methods } from "./messages.ts";
 import { watchPrefix } from "./prefix-watch.ts";
 import { reader } from "./reads.ts";
 import { portError, RpcError } from "./rpc-error.ts";
+import { serverFacts } from "./server-facts.ts";
 import { storeCheck } from "./store-check.ts";
+import type { EtcdTlsOptions } from "./tls.ts";
 import { transactor } from "./transactions.ts";
 
 export interface EtcdOptions {
@@ -33,6 +35,8 @@ export interface EtcdOptions {
   /** For etcd's own authentication: a token is then asked for, and again when it expires. */
   readonly user?: string | undefined;
   readonly password?: string | undefined;
+  /** For `https:` endpoints. */
+  readonly tls?: EtcdTlsOptions | undefined;
   readonly runtime?: Partial<Runtime>;
 }
 
@@ -54,20 +58,23 @@ const capabilities: CoordinatorCapabilities = Object.freeze({
   tokensSurviveRestore: true,
 } as const);
 
+const ofMajority: CoordinatorCapabilities = Object.freeze({
+  ...capabilities,
+  durability: "quorum",
+});
+
 /**
  * A client of etcd 3.4 and newer, or of the embedded node. Returns at once and connects when it is
  * first used; servers that are down are tried again by the next call.
  *
- * @throws TENFOLD_COORDINATION_ENDPOINT_INVALID, TENFOLD_OPTION_UNKNOWN
+ * @throws TENFOLD_COORDINATION_ENDPOINT_INVALID, TENFOLD_OPTION_UNKNOWN, TENFOLD_OPTION_INVALID
  */
 export function connectEtcd(options: EtcdOptions): Coordinator {
-  const known = ["endpoints", "token", "user", "password", "runtime"];
-  refuseUnknownKeys("connectEtcd", options, known);
+  const { endpoints, credentials, tls } = checkedOptions(options);
   const runtime = runtimeWith(options.runtime);
-  const { token, user, password } = options;
-  const endpoints = parseEtcdEndpoints(options.endpoints);
   const store = storeCheck();
-  const channel = createChannel(endpoints, { token, user, password }, store, runtime);
+  const facts = serverFacts(runtime.log);
+  const channel = createChannel({ endpoints, credentials, tls, store, facts, runtime });
   const sessions = new Set<Session>();
   const read = reader(channel, store);
   const transact = transactor(channel, store, runtime);
@@ -101,7 +108,9 @@ export function connectEtcd(options: EtcdOptions): Coordinator {
   };
 
   return {
-    capabilities,
+    get capabilities() {
+      return (facts.members ?? 1) > 1 ? ofMajority : capabilities;
+    },
     ...calls,
     list,
     createOrdered: (entry, options) => createOrdered(calls, entry, runtime, options),
@@ -133,6 +142,21 @@ export function connectEtcd(options: EtcdOptions): Coordinator {
       channel.close();
     },
   };
+}
+
+function checkedOptions(options: EtcdOptions) {
+  const known = ["endpoints", "token", "user", "password", "tls", "runtime"];
+  refuseUnknownKeys("connectEtcd", options, known);
+  const { token, user, password, tls = {} } = options;
+  refuseUnknownKeys("connectEtcd tls", tls, ["ca", "certificate", "key", "servername"]);
+  if ((user === undefined) !== (password === undefined)) {
+    throw invalidOption("user and password", "given together", user ?? "a password alone");
+  }
+  if ((tls.certificate === undefined) !== (tls.key === undefined)) {
+    throw invalidOption("tls.certificate and tls.key", "given together", "one of them");
+  }
+  const endpoints = parseEtcdEndpoints(options.endpoints);
+  return { endpoints, credentials: { token, user, password }, tls };
 }
 
 function isLeaseNotFound(error: unknown): boolean {

@@ -1,22 +1,24 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import type { Duplex } from "node:stream";
-import { connect as connectTls } from "node:tls";
 
 import { errorText } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { EtcdEndpoint } from "./endpoints.ts";
 import { grpcStatus } from "./grpc-frame.ts";
 import { openCall, type RpcCall, type RpcReceiver } from "./rpc-call.ts";
-import { RpcError } from "./rpc-error.ts";
+import { RpcError, type RpcFault } from "./rpc-error.ts";
+import { type EtcdTlsOptions, isTlsFailure, overTls, tlsSettings } from "./tls.ts";
 
 /** One HTTP/2 connection to one server. It is used until it breaks, then thrown away. */
 export interface Connection {
   readonly endpoint: EtcdEndpoint;
-  /** False once it broke: every call on it has been told. */
+  /** False once it broke, when every call on it has been told, and once it was left. */
   readonly usable: boolean;
   call(path: string, metadata: Readonly<Record<string, string>>, receiver: RpcReceiver): RpcCall;
   /** Asks the peer for a sign of life; without one in time the connection is cut. */
   probe(): void;
+  /** Takes no new calls, and ends with the last of those that are open. */
+  leave(): void;
   close(): void;
 }
 
@@ -24,16 +26,20 @@ export const connectionDefaults: {
   readonly connectTimeoutMs: number;
   readonly pingEveryMs: number;
   readonly pingTimeoutMs: number;
+  readonly windowBytes: number;
 } = Object.freeze({
   connectTimeoutMs: 1_000,
   /** etcd closes connections that ping more often than every 5 s (its enforcement policy). */
   pingEveryMs: 5_500,
   pingTimeoutMs: 1_500,
+  /** What may be on its way unread: a large listing takes few round trips. */
+  windowBytes: 4_194_304,
 });
 
-/** @throws RpcError (unavailable) when no connection comes about in time */
+/** @throws RpcError (nothing was sent) when no connection comes about in time */
 export async function openConnection(
   endpoint: EtcdEndpoint,
+  tls: EtcdTlsOptions,
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<Connection> {
@@ -42,15 +48,25 @@ export async function openConnection(
   const timer = runtime.clock.setTimer(connectTimeoutMs, () => late.abort(), { keepAlive: false });
   const until = AbortSignal.any([signal, late.signal]);
   try {
-    const socket = await runtime.network.connect(endpoint, { signal: until });
+    const settings = endpoint.secure ? await tlsSettings(tls, endpoint.host) : undefined;
+    const plain = await runtime.network.connect(endpoint, { signal: until });
+    const socket = settings === undefined ? plain : overTls(plain, settings);
     const session = await greeted(endpoint, socket, until);
     return connectionOver(endpoint, session, runtime);
   } catch (error) {
     const reason = late.signal.aborted ? "connecting took too long" : errorText(error);
-    throw new RpcError(grpcStatus.unavailable, `${endpoint.origin}: ${reason}`, false);
+    const fault = late.signal.aborted ? undefined : faultOf(error, endpoint);
+    throw new RpcError(grpcStatus.unavailable, `${endpoint.origin}: ${reason}`, false, fault);
   } finally {
     timer.cancel();
   }
+}
+
+function faultOf(error: unknown, endpoint: EtcdEndpoint): RpcFault | undefined {
+  if (isTlsFailure(error, endpoint)) return "tls";
+  // What came was no HTTP/2: an HTTP/1 or TLS server, for instance.
+  const isForeign = (error as NodeJS.ErrnoException).code === "ERR_HTTP2_ERROR";
+  return isForeign ? "not-etcd" : undefined;
 }
 
 /**
@@ -62,10 +78,10 @@ function greeted(
   signal: AbortSignal,
 ): Promise<ClientHttp2Session> {
   return new Promise((resolve, reject) => {
-    const { host, secure } = endpoint;
+    const { windowBytes } = connectionDefaults;
     const session = connect(endpoint.origin, {
-      createConnection: () =>
-        secure ? connectTls({ socket, servername: host, ALPNProtocols: ["h2"] }) : socket,
+      createConnection: () => socket,
+      settings: { enablePush: false, initialWindowSize: windowBytes },
     });
     const fail = (error: unknown): void => {
       session.destroy();
@@ -75,10 +91,13 @@ function greeted(
     const onAbort = (): void => fail(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
+    // A TLS socket tells why before the session only tells that it closed.
+    socket.on("error", fail);
     session.on("error", fail);
     session.once("close", () => fail(new Error("the server closed the connection")));
     session.once("remoteSettings", () => {
       signal.removeEventListener("abort", onAbort);
+      session.setLocalWindowSize(windowBytes);
       resolve(session);
     });
   });
@@ -91,12 +110,13 @@ function connectionOver(
 ): Connection {
   const { pingEveryMs, pingTimeoutMs } = connectionDefaults;
   const streams = new Set<ClientHttp2Stream>();
-  let usable = true;
+  let over = false;
+  let left = false;
   let probing = false;
 
   const cut = (why: string): void => {
-    if (!usable) return;
-    usable = false;
+    if (over) return;
+    over = true;
     beat.cancel();
     log.debug("a connection to the coordinator ended", { endpoint: endpoint.origin, why });
     // The peer may be a black hole: nothing is said to it, only resources are freed.
@@ -105,7 +125,7 @@ function connectionOver(
     session.socket?.destroy();
   };
   const probe = (): void => {
-    if (probing || !usable) return;
+    if (probing || over) return;
     probing = true;
     const deadline = clock.setTimer(pingTimeoutMs, () => cut("a ping was not answered"), {
       keepAlive: false,
@@ -131,10 +151,10 @@ function connectionOver(
   return {
     endpoint,
     get usable() {
-      return usable;
+      return !over && !left;
     },
     call(path, metadata, receiver) {
-      if (!usable) throw new RpcError(grpcStatus.unavailable, "the connection is gone", false);
+      if (over) throw new RpcError(grpcStatus.unavailable, "the connection is gone", false);
       const headers = {
         ":method": "POST",
         ":path": path,
@@ -147,11 +167,17 @@ function connectionOver(
       session.ref();
       stream.once("close", () => {
         streams.delete(stream);
-        if (streams.size === 0 && usable) session.unref();
+        if (streams.size > 0 || over) return;
+        if (left) cut("left for another server");
+        else session.unref();
       });
       return openCall(stream, receiver);
     },
     probe,
+    leave() {
+      left = true;
+      if (streams.size === 0) cut("left for another server");
+    },
     close: () => cut("closed by its owner"),
   };
 }

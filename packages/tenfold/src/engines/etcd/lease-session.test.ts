@@ -19,6 +19,9 @@ interface Server {
   ttl: bigint;
   revoked: number;
   probes: number;
+  doubts: number;
+  hasOthers: boolean;
+  streams: number;
   breakStream(): void;
 }
 
@@ -37,22 +40,30 @@ function setUp(): Stand {
     ttl: 6n,
     revoked: 0,
     probes: 0,
+    doubts: 0,
+    hasOthers: false,
+    streams: 0,
     breakStream: () => receiver?.end(),
   };
   const channel = {
     async stream(_path: string, to: RpcReceiver) {
       receiver = to;
+      server.streams++;
       const answer = (): void => to.message(encode(leaseKeepAliveResponse, { ttl: server.ttl }));
       return {
         send: () => void (server.answerMs < 1e9 && clock.setTimer(server.answerMs, answer)),
         finish() {},
         cancel() {},
+        probe: () => void server.probes++,
+        doubt: () => {
+          server.doubts++;
+          return server.hasOthers;
+        },
       };
     },
     async unary() {
       server.revoked++;
     },
-    probe: () => void server.probes++,
   } as unknown as Channel;
   const runtime = { ...systemRuntime, clock, random: seededRandom("lease") };
   const time = steadyTime(clock);
@@ -98,6 +109,20 @@ test("suspended and answered in time, it is active again", async () => {
   server.answerMs = 10;
   server.breakStream();
   await clock.advance(200);
+  expect(session.state).toBe("active");
+});
+
+test("two unanswered renewals lead to another server, when there is one", async () => {
+  const { clock, server, session } = setUp();
+  await clock.advance(3_000);
+  server.answerMs = Number.POSITIVE_INFINITY;
+  await clock.advance(3_500);
+  expect([server.doubts > 0, server.streams]).toEqual([true, 1]);
+  server.hasOthers = true;
+  await clock.advance(1_000);
+  expect(server.streams).toBeGreaterThan(1);
+  server.answerMs = 10;
+  await clock.advance(1_000);
   expect(session.state).toBe("active");
 });
 

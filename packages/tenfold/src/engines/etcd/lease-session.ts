@@ -3,7 +3,7 @@ import type { Session, SessionState } from "../../coordination/coordinator.ts";
 import type { SteadyTime } from "../../coordination/steady-time.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import type { Channel } from "./channel.ts";
+import type { Channel, StreamCall } from "./channel.ts";
 import {
   leaseKeepAliveRequest,
   leaseKeepAliveResponse,
@@ -12,7 +12,6 @@ import {
   methods,
 } from "./messages.ts";
 import { decode, encode } from "./protobuf.ts";
-import type { RpcCall } from "./rpc-call.ts";
 
 /**
  * Of the time to live: how often it is renewed, and after how long without an answer it is in
@@ -145,13 +144,14 @@ async function keepAlive(
       },
       end: () => broken.abort(),
     };
-    let call: RpcCall | undefined;
+    let call: StreamCall | undefined;
     try {
       const until = AbortSignal.any([signal, broken.signal]);
       call = await channel.stream(methods.leaseKeepAlive, receiver, signal);
       while (!until.aborted) {
-        // The answer before is overdue: is anyone there?
-        if (sent.length > 0) channel.probe();
+        // The answer before is late: is anyone there? Two are: is anyone at another server?
+        if (sent.length > 0) call.probe();
+        if (sent.length > 1 && call.doubt()) break;
         if (sent.length < unansweredMax) {
           sent.push(lease.time.now());
           call.send(request);

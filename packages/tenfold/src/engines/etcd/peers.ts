@@ -1,17 +1,32 @@
+import type { Clock } from "../../runtime/clock.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import type { EtcdEndpoint } from "./endpoints.ts";
+import { RpcError } from "./rpc-error.ts";
+import type { EtcdTlsOptions } from "./tls.ts";
 
 /** Which of the servers is talked to: one while it is well, then the next. */
 export interface Peers {
-  /** A usable connection. @throws RpcError (unavailable) when none of the servers is there */
+  /** The connection in use, if there is one. */
+  readonly current: Connection | undefined;
+  /** A usable connection. @throws RpcError when none of the servers is there */
   connected(): Promise<Connection>;
-  /** A call was not answered in time: finds out whether the connection still lives. */
-  probe(): void;
+  /**
+   * A call on it was not served in time: finds out whether it still lives, and has the next calls
+   * go to another server. @returns false when there is no other
+   */
+  doubt(peer: Connection): boolean;
   close(): void;
 }
 
-export function createPeers(endpoints: readonly EtcdEndpoint[], runtime: Runtime): Peers {
+/** A server that has not answered after this may be dead: the next is tried beside it. */
+const nextAfterMs = 250;
+
+export function createPeers(
+  endpoints: readonly EtcdEndpoint[],
+  tls: EtcdTlsOptions,
+  runtime: Runtime,
+): Peers {
   const closing = new AbortController();
   let connection: Connection | undefined;
   let connecting: Promise<Connection> | undefined;
@@ -19,20 +34,18 @@ export function createPeers(endpoints: readonly EtcdEndpoint[], runtime: Runtime
   let turn = runtime.random.below(endpoints.length);
 
   const connectNext = async (): Promise<Connection> => {
-    let failure: unknown;
-    for (let tried = 0; tried < endpoints.length; tried++) {
-      const endpoint = endpoints[turn++ % endpoints.length] as EtcdEndpoint;
-      try {
-        connection = await openConnection(endpoint, runtime, closing.signal);
-        if (closing.signal.aborted) connection.close();
-        return connection;
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure;
+    const order = [...endpoints.slice(turn), ...endpoints.slice(0, turn)];
+    const open = (endpoint: EtcdEndpoint, signal: AbortSignal) =>
+      openConnection(endpoint, tls, runtime, signal);
+    connection = await firstConnection(order, open, runtime.clock, closing.signal);
+    turn = (endpoints.indexOf(connection.endpoint) + 1) % endpoints.length;
+    if (closing.signal.aborted) connection.close();
+    return connection;
   };
   return {
+    get current() {
+      return connection?.usable ? connection : undefined;
+    },
     connected() {
       if (connection?.usable) return Promise.resolve(connection);
       connecting ??= connectNext().finally(() => {
@@ -40,10 +53,58 @@ export function createPeers(endpoints: readonly EtcdEndpoint[], runtime: Runtime
       });
       return connecting;
     },
-    probe: () => connection?.probe(),
+    doubt(peer) {
+      peer.probe();
+      if (endpoints.length === 1) return false;
+      peer.leave();
+      return true;
+    },
     close() {
       closing.abort();
       connection?.close();
     },
   };
+}
+
+/** Tries one after the other, the next also when the one before is slow; the first wins. */
+function firstConnection(
+  order: readonly EtcdEndpoint[],
+  open: (endpoint: EtcdEndpoint, signal: AbortSignal) => Promise<Connection>,
+  clock: Clock,
+  closing: AbortSignal,
+): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const decided = new AbortController();
+    const failures: unknown[] = [];
+    let started = 0;
+    let timer = clock.setTimer(0, () => {}, { keepAlive: false });
+
+    const won = (connection: Connection): void => {
+      if (decided.signal.aborted) connection.close();
+      decided.abort();
+      timer.cancel();
+      resolve(connection);
+    };
+    const lost = (failure: unknown): void => {
+      failures.push(failure);
+      if (failures.length === order.length) reject(worst(failures));
+      else tryNext();
+    };
+    const tryNext = (): void => {
+      timer.cancel();
+      const endpoint = order[started];
+      if (endpoint === undefined || decided.signal.aborted) return;
+      started++;
+      timer = clock.setTimer(nextAfterMs, tryNext, { keepAlive: false });
+      open(endpoint, AbortSignal.any([closing, decided.signal])).then(won, lost);
+    };
+    tryNext();
+  });
+}
+
+/** A server that may come back makes the call worth repeating, whatever is wrong with others. */
+function worst(failures: readonly unknown[]): unknown {
+  const isDown = (failure: unknown): boolean =>
+    failure instanceof RpcError && failure.fault === undefined;
+  return failures.find(isDown) ?? failures[0];
 }

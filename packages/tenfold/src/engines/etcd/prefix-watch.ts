@@ -8,7 +8,7 @@ import {
 } from "../../coordination/watch-buffer.ts";
 import { errorText, isTenfoldError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import type { Channel } from "./channel.ts";
+import type { Channel, StreamCall } from "./channel.ts";
 import { entryOf, keyOf, prefixRange } from "./entries.ts";
 import {
   type Event,
@@ -30,10 +30,12 @@ export interface PrefixWatchParts {
 }
 
 /**
- * The map under a prefix and all that happens to it. A broken stream is taken up again at the
- * revision after the last *delivered* change: a header's revision is the store's head and may lie
- * beyond events that are still on their way (etcd-io/etcd#15220). Where the server has no history
- * that far back, the map is listed again and the reader gets the difference.
+ * The map under a prefix and all that happens to it. A broken stream is taken up again at the last
+ * revision that was *told*: a header's revision is the store's head and may lie beyond events that
+ * are still on their way (etcd-io/etcd#15220), and at the revision after it a compaction may have
+ * swallowed a deletion (#18089, #19179). What comes twice or late (#15271, #20221) is passed over.
+ * Where the server has no history that far back, the map is listed again and the reader gets the
+ * difference.
  */
 export async function* watchPrefix(
   parts: PrefixWatchParts,
@@ -111,25 +113,37 @@ function follow(
   signal: AbortSignal,
   heard: () => void,
 ): Promise<void> {
-  const from = (buffer.revision ?? 0n) + 1n;
+  // 0 would mean "from now on".
+  const from = buffer.revision || 1n;
+  /** Parts of a large answer; a revision may lie across them. */
+  let events: readonly Event[] = [];
+  let call: StreamCall | undefined;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const receiver = {
     message(bytes: Uint8Array) {
-      const { canceled, compactRevision, cancelReason, events } = decode(watchResponse, bytes);
-      if (compactRevision > 0n) return reject(new GapError("the history was compacted"));
-      if (canceled) return reject(new Error(`the server ended the watch: ${cancelReason}`));
+      const answer = decode(watchResponse, bytes);
+      if (answer.compactRevision > 0n) return reject(new GapError("the history was compacted"));
+      if (answer.canceled) {
+        // Such an end has no status of its own, and may mean that the token's time is over.
+        call?.forgetToken();
+        return reject(new Error(`the server ended the watch: ${answer.cancelReason}`));
+      }
+      events = events.concat(answer.events);
+      if (answer.fragment) return;
       if (events.length > 0) {
         buffer.delta(events.map((one) => changeOf(one, mark.generation)));
         store.hear(buffer.revision ?? 0n, mark);
+        events = [];
       }
       heard();
     },
     end: (error?: Error) => reject(error ?? new Error("the server ended the stream")),
   };
   const start = async (): Promise<void> => {
-    const call = await channel.stream(methods.watch, receiver, signal);
+    const opened = await channel.stream(methods.watch, receiver, signal);
+    call = opened;
     const stop = (): void => {
-      call.cancel();
+      opened.cancel();
       resolve();
     };
     const replaced = (): void => reject(new GapError("the store was replaced"));
@@ -139,12 +153,13 @@ function follow(
       .finally(() => {
         signal.removeEventListener("abort", stop);
         mark.era.removeEventListener("abort", replaced);
-        call.cancel();
+        opened.cancel();
       })
       .catch(() => {});
     if (signal.aborted) stop();
     if (mark.era.aborted) replaced();
-    call.send(encode(watchRequest, { create: { ...prefixRange(prefix), startRevision: from } }));
+    const create = { ...prefixRange(prefix), startRevision: from, fragment: true };
+    opened.send(encode(watchRequest, { create }));
   };
   start().catch(reject);
   return promise;

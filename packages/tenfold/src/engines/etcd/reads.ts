@@ -23,7 +23,7 @@ export function reader(channel: Channel, store: StoreCheck): Read {
     const serializable = reads === "stale";
     const call = { signal, timeoutMs, idempotent: true, anyStore: serializable };
     for (let tries = 0; tries < oldAnswersMax; tries++) {
-      if (!serializable) await channel.identified(call);
+      if (!serializable && !channel.isIdentified) await channel.identified(call);
       const mark = store.mark();
       const answer = await channel.unary(range, { ...request, serializable }, call);
       if (serializable || store.believes(answer.header, mark)) {

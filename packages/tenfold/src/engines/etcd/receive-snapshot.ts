@@ -6,6 +6,7 @@ import { snapshotResponse } from "./maintenance-messages.ts";
 import { methods } from "./messages.ts";
 import { decode } from "./protobuf.ts";
 import { portError } from "./rpc-error.ts";
+import { serverFacts } from "./server-facts.ts";
 import { storeCheck } from "./store-check.ts";
 
 /**
@@ -20,10 +21,12 @@ export async function receiveSnapshot(
   options: EtcdOptions,
   write: (part: Uint8Array) => void,
 ): Promise<void> {
-  const { token, user, password } = options;
+  const { token, user, password, tls = {} } = options;
   const endpoints = parseEtcdEndpoints(options.endpoints);
   const runtime = runtimeWith(options.runtime);
-  const channel = createChannel(endpoints, { token, user, password }, storeCheck(), runtime);
+  const parts = { credentials: { token, user, password }, tls, store: storeCheck() };
+  const facts = serverFacts(runtime.log);
+  const channel = createChannel({ endpoints, ...parts, facts, runtime });
   try {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const call = await channel.stream(

@@ -2,7 +2,7 @@ import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "nod
 
 import { errorText } from "../../runtime/errors.ts";
 import { decodeGrpcMessage, frameReader, grpcFrame, grpcStatus } from "./grpc-frame.ts";
-import { RpcError } from "./rpc-error.ts";
+import { RpcError, statusError } from "./rpc-error.ts";
 
 export interface RpcReceiver {
   message(bytes: Uint8Array): void;
@@ -81,27 +81,27 @@ function outcome(
   if (status === undefined) {
     const httpStatus = headers[":status"];
     const isOther = httpStatus !== undefined && Number(httpStatus) !== 200;
-    const text = isOther ? `HTTP status ${httpStatus}` : "the connection broke";
-    return new RpcError(grpcStatus.unavailable, text, mayHaveApplied(stream));
+    if (isOther) return httpError(Number(httpStatus), mayHaveApplied(stream));
+    return new RpcError(grpcStatus.unavailable, "the connection broke", mayHaveApplied(stream));
   }
   if (Number(status) === grpcStatus.ok) return undefined;
   const text = decodeGrpcMessage(String(said["grpc-message"] ?? `gRPC status ${status}`));
-  return new RpcError(Number(status), text, statusMayHaveApplied(Number(status)));
+  return statusError(Number(status), text);
+}
+
+/** 429 and 5xx come from proxies in the way; anything else from what is no etcd. */
+function httpError(status: number, mayHaveApplied: boolean): RpcError {
+  const isProxy = status === 429 || status >= 500;
+  const text = `HTTP status ${status} instead of a gRPC answer`;
+  return new RpcError(
+    grpcStatus.unavailable,
+    text,
+    mayHaveApplied,
+    isProxy ? undefined : "not-etcd",
+  );
 }
 
 /** REFUSED_STREAM is the one way for HTTP/2 to say that nothing was done (RFC 9113, 8.7). */
 function mayHaveApplied(stream: ClientHttp2Stream): boolean {
   return stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM;
-}
-
-/** A server that gave up waiting for its quorum does not know either. */
-function statusMayHaveApplied(status: number): boolean {
-  const unsure: readonly number[] = [
-    grpcStatus.cancelled,
-    grpcStatus.unknown,
-    grpcStatus.deadlineExceeded,
-    grpcStatus.internal,
-    grpcStatus.unavailable,
-  ];
-  return unsure.includes(status);
 }

@@ -1,47 +1,76 @@
+import type { ErrorCode } from "../../runtime/error-codes.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
 import { grpcStatus } from "./grpc-frame.ts";
+
+/**
+ * Why no later try will do better: the certificate is not the right one, or what listens there does
+ * not speak etcd's protocol.
+ */
+export type RpcFault = "tls" | "not-etcd";
 
 /** A call that did not end well, with what the server or the connection said of it. */
 export class RpcError extends Error {
   readonly status: number;
   /** May the server have carried the request out all the same? */
   readonly mayHaveApplied: boolean;
+  readonly fault: RpcFault | undefined;
 
-  constructor(status: number, message: string, mayHaveApplied: boolean) {
+  constructor(status: number, message: string, mayHaveApplied: boolean, fault?: RpcFault) {
     super(message);
     this.status = status;
     this.mayHaveApplied = mayHaveApplied;
+    this.fault = fault;
   }
 }
 
 /** The connection broke or nothing answered: another server, or a later try, may do better. */
 export function isUnavailable(error: unknown): error is RpcError {
-  if (!(error instanceof RpcError)) return false;
+  if (!(error instanceof RpcError) || error.fault !== undefined) return false;
   return error.status === grpcStatus.unavailable || error.status === grpcStatus.deadlineExceeded;
+}
+
+/** Said before anything was proposed: a member without a leader has changed nothing. */
+const saidBeforehand = ["etcdserver: no leader", "raft proposal dropped"];
+
+/** A server that gave up waiting for its quorum does not know either. */
+const unsure: readonly number[] = [
+  grpcStatus.cancelled,
+  grpcStatus.unknown,
+  grpcStatus.deadlineExceeded,
+  grpcStatus.internal,
+  grpcStatus.unavailable,
+];
+
+/** What a server's status says, with its text. */
+export function statusError(status: number, text: string): RpcError {
+  if (saidBeforehand.some((one) => text.includes(one))) {
+    return new RpcError(grpcStatus.unavailable, text, false);
+  }
+  if (status === grpcStatus.unimplemented) return new RpcError(status, text, false, "not-etcd");
+  return new RpcError(status, text, unsure.includes(status));
 }
 
 /** The port's error for what ended a call. */
 export function portError(error: unknown): unknown {
   if (!(error instanceof RpcError)) return error;
   const { status, message } = error;
+  const [code, said] = wordsFor(error);
+  const retryable = isUnavailable(error) || message.includes("too many requests");
   const details = { grpcStatus: status };
+  return new TenfoldError(code, `${said}: ${message}.`, { retryable, details, cause: error });
+}
+
+function wordsFor(error: RpcError): [ErrorCode, string] {
+  const { status, fault } = error;
+  if (fault === "tls") {
+    return ["TENFOLD_COORDINATION_TLS_FAILED", "No trusted connection to the coordinator"];
+  }
   if (isUnavailable(error)) {
-    return new TenfoldError(
-      "TENFOLD_COORDINATION_UNAVAILABLE",
-      `No coordinator answered in time: ${message}.`,
-      { retryable: true, details, cause: error },
-    );
+    return ["TENFOLD_COORDINATION_UNAVAILABLE", "No coordinator answered in time"];
   }
-  if (status === grpcStatus.internal || status === grpcStatus.unknown) {
-    return new TenfoldError(
-      "TENFOLD_COORDINATION_ANSWER_INVALID",
-      `The coordinator failed to serve the call: ${message}.`,
-      { details, cause: error },
-    );
+  const isOdd = status === grpcStatus.internal || status === grpcStatus.unknown;
+  if (fault === "not-etcd" || isOdd) {
+    return ["TENFOLD_COORDINATION_ANSWER_INVALID", "The coordinator failed to serve the call"];
   }
-  return new TenfoldError(
-    "TENFOLD_COORDINATION_REFUSED",
-    `The coordinator refused the call: ${message}.`,
-    { details, cause: error },
-  );
+  return ["TENFOLD_COORDINATION_REFUSED", "The coordinator refused the call"];
 }

@@ -1,18 +1,21 @@
 import { errorText } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import type { Access } from "./access.ts";
+import type { Pass } from "./access.ts";
 import type { Connection } from "./connection.ts";
 import { grpcStatus } from "./grpc-frame.ts";
 import { methods, rangeRequest, rangeResponse } from "./messages.ts";
 import { type Decoded, decode, encode, type Fields } from "./protobuf.ts";
-import { RpcError } from "./rpc-error.ts";
+import { isUnavailable, RpcError } from "./rpc-error.ts";
+import type { ServerFacts } from "./server-facts.ts";
 import type { StoreCheck } from "./store-check.ts";
 import { unaryCall, type WaitOptions, withDeadline } from "./unary-call.ts";
 
 /** Lets calls onto a connection once it is known that the accepted store is behind it. */
 export interface StoreGate {
   /** @throws RpcError (nothing was changed), TENFOLD_COORDINATION_STORE_REPLACED */
-  pass(peer: Connection, options: WaitOptions): Promise<void>;
+  pass(peer: Connection, pass: Pass, options: WaitOptions): Promise<void>;
+  /** Needs no question: it was answered before. */
+  isOpen(peer: Connection): boolean;
   /** Every connection is asked again. */
   forget(): void;
 }
@@ -20,49 +23,64 @@ export interface StoreGate {
 /** Short: a member without a leader keeps the question for long, and may get one meanwhile. */
 const askTimeoutMs = 1_000;
 
-export function storeGate(
-  store: StoreCheck,
-  access: Access,
-  { clock }: Pick<Runtime, "clock">,
-  closing: AbortSignal,
-): StoreGate {
+export interface StoreGateParts {
+  readonly store: StoreCheck;
+  readonly facts: ServerFacts;
+  readonly clock: Runtime["clock"];
+  readonly closing: AbortSignal;
+  /** The connection did not answer in time. */
+  readonly doubt: (peer: Connection) => void;
+}
+
+export function storeGate(parts: StoreGateParts): StoreGate {
+  const { store, facts, clock, closing } = parts;
   let asked = new WeakMap<Connection, Promise<void>>();
+  let answered = new WeakSet<Connection>();
   const question = encode(rangeRequest, store.question);
 
-  const ask = async (peer: Connection): Promise<void> => {
+  const ask = async (peer: Connection, pass: Pass): Promise<void> => {
     for (;;) {
       const mark = store.mark();
-      const metadata = await access.metadata(askTimeoutMs);
+      const metadata = { ...pass, ...requireLeader };
       const { result, cancel } = unaryCall(peer, methods.range, metadata, question);
       const options = { timeoutMs: askTimeoutMs, signal: closing, wasSent: false };
       const answer = await withDeadline(clock, result, options).catch((error: unknown) => {
         cancel();
-        peer.probe();
+        if (isUnavailable(error)) parts.doubt(peer);
         throw harmless(error);
       });
-      if (store.identify(readAnswer(rangeResponse, answer), mark)) return;
+      if (!store.identify(readAnswer(rangeResponse, answer), mark)) continue;
+      facts.learn(peer, metadata);
+      answered.add(peer);
+      return;
     }
   };
   return {
-    pass(peer, { timeoutMs, signal }) {
+    pass(peer, pass, { timeoutMs, signal }) {
       let asking = store.refused ? undefined : asked.get(peer);
       if (asking === undefined) {
         const round = asked;
-        asking = ask(peer);
+        asking = ask(peer, pass);
         round.set(peer, asking);
         asking.catch(() => round.delete(peer));
       }
       return withDeadline(clock, asking, { timeoutMs, signal, wasSent: false });
     },
+    isOpen: (peer) => !store.refused && answered.has(peer),
     forget() {
       asked = new WeakMap();
+      answered = new WeakSet();
     },
   };
 }
 
-/** The question who the store is changes nothing: the call for which it was asked was not sent. */
-function harmless(error: unknown): unknown {
-  return error instanceof RpcError ? new RpcError(error.status, error.message, false) : error;
+/** So that a member cut off from its majority says so instead of staying silent. */
+export const requireLeader: Readonly<Record<string, string>> = { hasleader: "true" };
+
+/** What failed came before the call itself, which was not sent. */
+export function harmless(error: unknown): unknown {
+  if (!(error instanceof RpcError)) return error;
+  return new RpcError(error.status, error.message, false, error.fault);
 }
 
 /** @throws RpcError */

@@ -35,7 +35,9 @@ export function transactor(
     for (let afresh = false; ; afresh = true) {
       const leftMs = deadline - clock.now();
       if (leftMs <= 0) throw new RpcError(grpcStatus.deadlineExceeded, raisedOften, false);
-      await channel.identified({ timeoutMs: leftMs, signal, afresh });
+      if (afresh || !channel.isIdentified) {
+        await channel.identified({ timeoutMs: leftMs, signal, afresh });
+      }
       const mark = store.mark();
       const request = requestOf(transaction, store.question.key, mark);
       const call = { signal, timeoutMs: Math.max(1, deadline - clock.now()), idempotent: false };
