@@ -11,34 +11,16 @@ import { checkKey, checkPrefix, checkTransaction } from "../../coordination/coor
 import { createOrdered } from "../../coordination/create-ordered.ts";
 import { steadyTime } from "../../coordination/steady-time.ts";
 import { TenfoldError } from "../../runtime/errors.ts";
-import { invalidOption, numberOption, refuseUnknownKeys } from "../../runtime/options.ts";
-import { type Runtime, runtimeWith } from "../../runtime/runtime.ts";
-import { createChannel } from "./channel.ts";
-import { parseEtcdEndpoints } from "./endpoints.ts";
+import { numberOption } from "../../runtime/options.ts";
 import { entryOf, keyBytes, prefixRange } from "./entries.ts";
 import { grpcStatus } from "./grpc-frame.ts";
 import { leaseSession } from "./lease-session.ts";
 import { leaseGrantRequest, leaseGrantResponse, methods } from "./messages.ts";
+import { type EtcdOptions, openChannel } from "./open-channel.ts";
 import { watchPrefix } from "./prefix-watch.ts";
 import { reader } from "./reads.ts";
 import { portError, RpcError } from "./rpc-error.ts";
-import { serverFacts } from "./server-facts.ts";
-import { storeCheck } from "./store-check.ts";
-import type { EtcdTlsOptions } from "./tls.ts";
 import { transactor } from "./transactions.ts";
-
-export interface EtcdOptions {
-  /** `http://127.0.0.1:2379`, several of them, or `etcd://host1:2379,host2:2379`. */
-  readonly endpoints: string | readonly string[];
-  /** Sent with every call; what the embedded node wants. */
-  readonly token?: string | undefined;
-  /** For etcd's own authentication: a token is then asked for, and again when it expires. */
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-  /** For `https:` endpoints. */
-  readonly tls?: EtcdTlsOptions | undefined;
-  readonly runtime?: Partial<Runtime>;
-}
 
 const grant = {
   path: methods.leaseGrant,
@@ -70,11 +52,7 @@ const ofMajority: CoordinatorCapabilities = Object.freeze({
  * @throws TENFOLD_COORDINATION_ENDPOINT_INVALID, TENFOLD_OPTION_UNKNOWN, TENFOLD_OPTION_INVALID
  */
 export function connectEtcd(options: EtcdOptions): Coordinator {
-  const { endpoints, credentials, tls } = checkedOptions(options);
-  const runtime = runtimeWith(options.runtime);
-  const store = storeCheck();
-  const facts = serverFacts(runtime.log);
-  const channel = createChannel({ endpoints, credentials, tls, store, facts, runtime });
+  const { channel, store, facts, runtime } = openChannel("connectEtcd", options);
   const sessions = new Set<Session>();
   const read = reader(channel, store);
   const transact = transactor(channel, store, runtime);
@@ -142,21 +120,6 @@ export function connectEtcd(options: EtcdOptions): Coordinator {
       channel.close();
     },
   };
-}
-
-function checkedOptions(options: EtcdOptions) {
-  const known = ["endpoints", "token", "user", "password", "tls", "runtime"];
-  refuseUnknownKeys("connectEtcd", options, known);
-  const { token, user, password, tls = {} } = options;
-  refuseUnknownKeys("connectEtcd tls", tls, ["ca", "certificate", "key", "servername"]);
-  if ((user === undefined) !== (password === undefined)) {
-    throw invalidOption("user and password", "given together", user ?? "a password alone");
-  }
-  if ((tls.certificate === undefined) !== (tls.key === undefined)) {
-    throw invalidOption("tls.certificate and tls.key", "given together", "one of them");
-  }
-  const endpoints = parseEtcdEndpoints(options.endpoints);
-  return { endpoints, credentials: { token, user, password }, tls };
 }
 
 function isLeaseNotFound(error: unknown): boolean {

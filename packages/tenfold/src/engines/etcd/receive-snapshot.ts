@@ -1,13 +1,8 @@
-import { runtimeWith } from "../../runtime/runtime.ts";
-import { createChannel } from "./channel.ts";
-import type { EtcdOptions } from "./client.ts";
-import { parseEtcdEndpoints } from "./endpoints.ts";
 import { snapshotResponse } from "./maintenance-messages.ts";
 import { methods } from "./messages.ts";
+import { type EtcdOptions, openChannel } from "./open-channel.ts";
 import { decode } from "./protobuf.ts";
 import { portError } from "./rpc-error.ts";
-import { serverFacts } from "./server-facts.ts";
-import { storeCheck } from "./store-check.ts";
 
 /**
  * Takes a snapshot of one of the servers, as `etcdctl snapshot save` does: of the embedded node one
@@ -21,12 +16,7 @@ export async function receiveSnapshot(
   options: EtcdOptions,
   write: (part: Uint8Array) => void,
 ): Promise<void> {
-  const { token, user, password, tls = {} } = options;
-  const endpoints = parseEtcdEndpoints(options.endpoints);
-  const runtime = runtimeWith(options.runtime);
-  const parts = { credentials: { token, user, password }, tls, store: storeCheck() };
-  const facts = serverFacts(runtime.log);
-  const channel = createChannel({ endpoints, ...parts, facts, runtime });
+  const { channel } = openChannel("receiveSnapshot", options);
   try {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const call = await channel.stream(

@@ -2,12 +2,10 @@ import { errorText } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Connection } from "./connection.ts";
 import { etcdFaultsOf } from "./known-faults.ts";
+import { memberListResponse, statusResponse } from "./maintenance-messages.ts";
 import { methods } from "./messages.ts";
-import { decode, repeatedMessage, string, uint64 } from "./protobuf.ts";
+import { decode } from "./protobuf.ts";
 import { unaryCall } from "./unary-call.ts";
-
-const statusResponse = { version: string(2) } as const;
-const memberListResponse = { members: repeatedMessage(2, { id: uint64(1) } as const) } as const;
 
 /** What the servers say of themselves; nothing waits for it. */
 export interface ServerFacts {

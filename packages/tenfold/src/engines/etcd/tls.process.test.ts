@@ -9,7 +9,8 @@ import { certificateAuthority } from "../../testing/certificates.fixture.ts";
 import { eventually } from "../../testing/coordinator-steps.ts";
 import { type EtcdCluster, startEtcdCluster } from "../../testing/etcd-cluster.ts";
 import { findEngine } from "../../testing/server-process.fixture.ts";
-import { connectEtcd, type EtcdOptions } from "./client.ts";
+import { connectEtcd } from "./client.ts";
+import type { EtcdOptions } from "./open-channel.ts";
 
 const program = findEngine("etcd");
 const isRequired = process.env.TENFOLD_REQUIRE_ENGINES === "1";
