@@ -13,7 +13,7 @@ prepare();
 const fast = await runSteps(checkLanes());
 const slow = await runSteps([
   [
-    engineStep(["etcd", "faketime", "redis"]),
+    engineStep(["etcd", "faketime", "haproxy", "nginx", "redis"]),
     vitestStep("process tests", "process", processBudgetMs),
     exampleStep(),
     commandStep("package", "publint", ["packages/tenfold", "--strict", "--pack", "npm"]),

@@ -17,7 +17,7 @@ export const realPhases = {
   failing: [20, 35],
   healed: [35, 40],
   slow: [40, 50],
-  frozen: [53, 60],
+  frozen: [55, 60],
   allAtOnce: [60, 70],
   wellAgain: [75, 80],
 } as const satisfies Record<string, readonly [number, number]>;
