@@ -26,7 +26,6 @@ async function startAudit() {
   const coordinator = createMemoryCoordinator();
   const session = await coordinator.openSession({ ttlMs: 60_000 });
   const metrics = createRegistry();
-  const stopping = new AbortController();
   const rows = new Set<bigint>();
   const asked: number[] = [];
   const store = {
@@ -38,14 +37,12 @@ async function startAudit() {
   const context = {
     coordinator,
     metrics,
-    instance: { fleet: "test" },
+    instance: { fleet: "test", name: "worker-1" },
     runtime: { clock: fast, log: silentLog, random: systemRandom },
     session: () => session,
-    stopping: stopping.signal,
   } as unknown as ServiceContext;
   const audit = createAudit({ context, queue, store: store as unknown as PostStore });
   closing.push(async () => {
-    stopping.abort();
     await audit.close();
     await coordinator.close();
   });

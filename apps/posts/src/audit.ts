@@ -1,14 +1,14 @@
-import { claimNumber, fleetKeys } from "tenfold/coordination";
+import { type Candidate, createCandidate, fleetKeys, type Hold } from "tenfold/coordination";
 import type { ServiceContext } from "tenfold/fleet";
 import type { DoneMessage, Queue } from "tenfold/queueing";
-import { errorText, isTenfoldError } from "tenfold/runtime";
+import { errorText } from "tenfold/runtime";
 
 import type { PostStore } from "./post-store.ts";
 
 export interface AuditOptions {
   readonly context: Pick<
     ServiceContext,
-    "coordinator" | "instance" | "metrics" | "runtime" | "session" | "stopping"
+    "coordinator" | "instance" | "metrics" | "runtime" | "session"
   >;
   readonly queue: Queue;
   readonly store: PostStore;
@@ -31,10 +31,9 @@ interface Missing {
  * Reads back every post that the queue calls done and counts those that their shard does not
  * have: `tenfold_audit_missing` is the number of acknowledged posts that are lost right now, up to
  * 4,000. Between new posts it goes through the older ones again, for as long as the queue knows
- * them. One auditor acts in a fleet: it holds the number 0 of "audit"; another takes over when it
- * is gone.
+ * them. One auditor acts in a fleet, by election; it only reads, so it needs no fence.
  */
-export function createAudit(options: AuditOptions): { close(): Promise<void> } {
+export function createAudit(options: AuditOptions): Candidate {
   const { context, queue, store } = options;
   const { clock, log } = context.runtime;
   const checked = context.metrics.counter({
@@ -87,37 +86,25 @@ export function createAudit(options: AuditOptions): { close(): Promise<void> } {
     missingGauge.set(lost.length);
   };
 
-  const auditWhileHeld = async (): Promise<void> => {
-    const session = context.session();
-    const claim = await claimNumber(context.coordinator, {
-      prefix: fleetKeys(context.instance.fleet).numbers("audit"),
-      count: 1,
-      session,
-    });
-    log.info("this process audits the writes", { session: session.id });
+  const lead = async (term: Hold): Promise<void> => {
+    log.info("this process audits the writes", { term: term.key });
     try {
-      while (!context.stopping.aborted && session.state !== "lost" && session.state !== "closed") {
+      while (!term.signal.aborted) {
         await round().catch((error: unknown) => {
           log.warn("audit round failed; it is repeated", { reason: errorText(error) });
         });
-        await clock.sleep(everyMs, { signal: context.stopping });
+        await clock.sleep(everyMs, { signal: term.signal }).catch(() => {});
       }
     } finally {
       missingGauge.set(0);
-      await claim.release();
     }
   };
-
-  const run = async (): Promise<void> => {
-    while (!context.stopping.aborted) {
-      await auditWhileHeld().catch((error: unknown) => {
-        if (isTenfoldError(error)) return;
-        log.warn("the audit stopped; it begins again", { reason: errorText(error) });
-      });
-      await clock.sleep(2 * everyMs, { signal: context.stopping }).catch(() => {});
-    }
-  };
-
-  const running = run();
-  return { close: () => running };
+  return createCandidate({
+    coordinator: context.coordinator,
+    prefix: fleetKeys(context.instance.fleet).election("audit"),
+    session: context.session,
+    value: context.instance.name,
+    lead,
+    runtime: context.runtime,
+  });
 }

@@ -97,12 +97,15 @@ export function createCandidate(options: CandidateOptions): Candidate {
   const stop = new AbortController();
   const pause = backOff(random);
   let term: Hold | undefined;
+  /** Why it could not stand, as last told: an outage may last long. */
+  let told: string | undefined;
 
   const serve = async (held: Hold): Promise<void> => {
     term = held;
     const resign = (): void => void held.release();
     stop.signal.addEventListener("abort", resign, { once: true });
     const since = clock.now();
+    told = undefined;
     log.info("leads", { prefix, term: held.key });
     try {
       if (!stop.signal.aborted) await lead(held);
@@ -123,7 +126,9 @@ export function createCandidate(options: CandidateOptions): Candidate {
         await serve(await campaign(coordinator, { ...standing, ...(runtime && { runtime }) }));
       } catch (error) {
         if (stop.signal.aborted) break;
-        log.warn("stands for election again", { prefix, reason: errorText(error) });
+        const reason = errorText(error);
+        if (reason !== told) log.warn("stands for election again", { prefix, reason });
+        told = reason;
       }
       await clock.sleep(pause.next(), { signal: stop.signal }).catch(() => {});
     }

@@ -40,7 +40,6 @@ export type { LineCoordinator, LineOptions } from "./line.ts";
 export { acquireLock, withLock } from "./lock.ts";
 export type { MapDisk } from "./map-file.ts";
 export { joinGroup, type Membership, type MembershipOptions } from "./membership.ts";
-export { claimNumber, type NumberClaim, type NumberClaimOptions } from "./number-claim.ts";
 export { type RemovalRules, removalRulesDefaults } from "./removal-guard.ts";
 export { type RevisedChange, type WatchBuffer, watchBuffer } from "./watch-buffer.ts";
 export {

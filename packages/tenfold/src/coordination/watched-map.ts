@@ -1,3 +1,4 @@
+import { errorCodes } from "../runtime/error-codes.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { backOff, backOffDefaults } from "./back-off.ts";
@@ -92,6 +93,7 @@ class MapWatcher<Value> implements WatchedMap<Value> {
   #heardAt = 0;
   #savedAtMs = 0;
   #isReading = false;
+  #isRefused = false;
 
   constructor(
     coordinator: Pick<Coordinator, "list" | "watch">,
@@ -247,11 +249,13 @@ class MapWatcher<Value> implements WatchedMap<Value> {
     const { entries } = await insist(read, this.#signal, this.#runtime);
     const generation = parseGeneration(entries.find(({ key }) => key === generationKey)?.value);
     if (generation > saved.generation) return false;
+    if (this.#isRefused) return true;
+    this.#isRefused = true;
     const { log } = this.#runtime;
+    const code = "TENFOLD_COORDINATION_STORE_REPLACED";
     log.error("the store is younger than the map on disk, which is kept until it is adopted", {
-      prefix: this.#prefix,
-      revision: batch.revision,
-      known: saved.revision,
+      ...{ code, prefix: this.#prefix, help: errorCodes[code] },
+      ...{ revision: batch.revision, known: saved.revision },
     });
     return true;
   }

@@ -18,7 +18,7 @@ export interface SettingState {
 
 /** The settings of one process, from the entries that the coordinator has. */
 export interface SettingsState<Definitions extends SettingDefinitions> {
-  /** Replaced, never changed. */
+  /** Replaced when a value changes, never changed itself. */
   readonly current: SettingValues<Definitions>;
   /** @throws RangeError for a name that is not defined */
   explain(name: keyof Definitions & string): SettingState;
@@ -59,8 +59,9 @@ export function settingsState<Definitions extends SettingDefinitions>(
         if (problem !== undefined && problem !== before.problem) problems.set(name, problem);
         next.set(name, state);
       }
+      const isSame = [...next].every(([name, { value }]) => value === states.get(name)?.value);
       states = next;
-      current = values();
+      if (!isSame) current = values();
       return problems;
     },
   };

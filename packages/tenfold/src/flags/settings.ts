@@ -3,6 +3,7 @@ import type { Change, Coordinator } from "../coordination/coordinator.ts";
 import type { KeptSession } from "../coordination/kept-session.ts";
 import { fleetKeys } from "../coordination/keys.ts";
 import type { MapDisk } from "../coordination/map-file.ts";
+import { type Notice, notice } from "../coordination/notice.ts";
 import { type MapSource, watchedMap } from "../coordination/watched-map.ts";
 import { errorText } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
@@ -40,7 +41,7 @@ export interface Settings<Definitions extends SettingDefinitions> {
    * within `settingsDefaults.settleMs`: then defaults apply until one is. Never rejects.
    */
   readonly settled: Promise<void>;
-  /** All values, the current ones first, then after every change. */
+  /** All values, the current ones first (once they are settled), then after every change. */
   watch(options?: {
     readonly signal?: AbortSignal | undefined;
   }): AsyncIterable<SettingValues<Definitions>>;
@@ -72,8 +73,12 @@ export function createSettings<Definitions extends SettingDefinitions>(
       log.error("a setting is set wrongly and not heeded", { setting: name, problem });
     }
   };
+  const readers = new Set<Notice>();
   const follow = async (): Promise<void> => {
-    for await (const entries of map.watch()) take(entries);
+    for await (const entries of map.watch()) {
+      take(entries);
+      for (const reader of readers) reader.notify();
+    }
   };
   const settle = async (): Promise<void> => {
     const late = new AbortController();
@@ -82,6 +87,7 @@ export function createSettings<Definitions extends SettingDefinitions>(
     late.abort();
     take(map.current);
   };
+  const settled = settle();
   const publishing = publish(options, runtime, stop.signal);
   const following = follow();
   return {
@@ -95,11 +101,23 @@ export function createSettings<Definitions extends SettingDefinitions>(
     get ageMs() {
       return map.ageMs;
     },
-    settled: settle(),
-    async *watch(watchOptions) {
-      for await (const entries of map.watch(watchOptions)) {
-        take(entries);
-        yield state.current;
+    settled,
+    async *watch({ signal } = {}) {
+      const until = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
+      const changed = notice();
+      readers.add(changed);
+      try {
+        await settled;
+        let last: SettingValues<Definitions> | undefined;
+        while (!until.aborted) {
+          if (state.current !== last) {
+            last = state.current;
+            yield last;
+          }
+          await changed.wait(until);
+        }
+      } finally {
+        readers.delete(changed);
       }
     },
     close,

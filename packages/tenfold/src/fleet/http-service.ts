@@ -163,7 +163,9 @@ class HttpCore {
       this.#send(response, id, answer);
     } catch (error) {
       const answer = errorAnswer(error);
-      if (answer.unexpected) log.error("a request failed", { requestId: id, route, error });
+      // That its caller went away is no failure of the handler that heeds it: metrics say 499.
+      const isFailure = answer.unexpected && error !== gone.signal.reason;
+      if (isFailure) log.error("a request failed", { requestId: id, route, error });
       this.#send(response, id, answer);
     }
   }

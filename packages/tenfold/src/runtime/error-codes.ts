@@ -17,7 +17,6 @@ export const errorCodes = {
   TENFOLD_COORDINATION_SESSION_LOST:
     "Stop acting for this session; open a new one and claim again.",
   TENFOLD_COORDINATION_CLOSED: "The coordinator client was closed by its owner; connect a new one.",
-  TENFOLD_COORDINATION_NUMBERS_TAKEN: "Wait for a holder to stop, or allow more numbers.",
   TENFOLD_COORDINATION_ENDPOINT_INVALID:
     "Give endpoints such as http://127.0.0.1:2379 or etcd://host1:2379,host2:2379.",
   TENFOLD_COORDINATION_ANSWER_INVALID:
