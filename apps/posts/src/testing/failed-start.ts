@@ -5,8 +5,13 @@ import { fileURLToPath } from "node:url";
 const program = fileURLToPath(new URL("../../../../packages/cli/bin/tenfold.js", import.meta.url));
 
 /** `tenfold up` that must not come up: its exit code and the code it says. */
-export async function failedStart(fleetFile: string, dataFolder: string, portsFrom: number) {
-  const args = ["up", fleetFile, "--data", dataFolder, "--ports", `${portsFrom}`];
+export async function failedStart(
+  fleetFile: string,
+  dataFolder: string,
+  portsFrom: number,
+  more: readonly string[] = [],
+) {
+  const args = ["up", fleetFile, "--data", dataFolder, "--ports", `${portsFrom}`, ...more];
   const child = spawn(process.execPath, [program, ...args, "--json"], {
     env: { ...process.env, NODE_OPTIONS: "" },
     stdio: ["ignore", "ignore", "pipe", "ipc"],

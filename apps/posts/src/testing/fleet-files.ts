@@ -39,6 +39,21 @@ export function smallFleetFile(folder: string): string {
   );
 }
 
+/** Two hosts, and of the product what is needed to ask for ids and to follow a database. */
+export function twoHostsFleetFile(folder: string): string {
+  const routes = 'fleet.gateway.routes.filter(({ service }) => service === "guid")';
+  return writeFleetFile(
+    join(folder, "two-hosts.mjs"),
+    `{
+  name: "two",
+  hosts: { a: { address: "127.0.0.1", zone: "z1" }, b: { address: "127.0.0.2", zone: "z2" } },
+  gateway: { ...fleet.gateway, routes: ${routes} },
+  services: { guid: services.guid },
+  stores: { posts: { ...fleet.stores.posts, shards: 1, standbys: 1 } },
+}`,
+  );
+}
+
 /** Modules are named from beside the fleet file, which is not where the built ones are. */
 function writeFleetFile(path: string, definition: string): string {
   const modules = JSON.stringify(relative(join(path, ".."), built));

@@ -14,9 +14,14 @@ export interface CoordinatorAccess {
   /** For etcd's own authentication. */
   readonly user?: string;
   readonly password?: string;
+  /** TLS, for `https` endpoints: whom to trust (default whom Node trusts), as PEM. */
+  readonly ca?: string;
+  /** The certificate that a client shows, and its key, as PEM: both or none. */
+  readonly certificate?: string;
+  readonly key?: string;
 }
 
-const secrets = ["token", "password"] as const;
+const secrets = ["token", "password", "ca", "certificate", "key"] as const;
 
 /** @throws TENFOLD_OPTION_UNKNOWN, TENFOLD_OPTION_INVALID; the text that came is not repeated */
 export function checkCoordinatorAccess(access: CoordinatorAccess): void {
@@ -26,12 +31,18 @@ export function checkCoordinatorAccess(access: CoordinatorAccess): void {
     if (reference === undefined || isSecretReference(reference)) continue;
     throw invalidOption(`access.${name}`, "a reference, file:PATH or env:NAME", "a literal text");
   }
-  const { user, password } = access;
+  const { user, password, certificate, key } = access;
   if (user !== undefined && (typeof user !== "string" || user === "")) {
     throw invalidOption("access.user", "a name", user);
   }
-  if ((user === undefined) === (password === undefined)) return;
-  throw invalidOption("access", "given both, user and password", "one without the other");
+  const pairs = {
+    "user and password": [user, password],
+    "certificate and key": [certificate, key],
+  };
+  for (const [names, [one, other]] of Object.entries(pairs)) {
+    if ((one === undefined) === (other === undefined)) continue;
+    throw invalidOption("access", `given both, ${names}`, "one without the other");
+  }
 }
 
 /**
@@ -49,11 +60,6 @@ export async function connectFleetCoordinator(
       return reference === undefined ? [] : [[name, await resolveSecret(reference)] as const];
     }),
   );
-  const { user } = access;
-  return connectEtcd({
-    endpoints,
-    ...(user === undefined ? {} : { user }),
-    ...Object.fromEntries(resolved.flat()),
-    runtime,
-  });
+  const { token, password, ...tls }: CoordinatorAccess = Object.fromEntries(resolved.flat());
+  return connectEtcd({ endpoints, token, user: access.user, password, tls, runtime });
 }

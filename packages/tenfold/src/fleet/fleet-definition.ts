@@ -73,7 +73,7 @@ export interface EmbeddedCoordinator {
 /** An etcd that you run, three nodes or more where it must survive one. */
 export interface EtcdCoordinator {
   readonly kind: "etcd";
-  /** `etcd://HOST:PORT,HOST:PORT` */
+  /** `etcd://HOST:PORT,HOST:PORT`, or the same with `https` for TLS */
   readonly url: string;
   readonly access: CoordinatorAccess;
 }
@@ -150,7 +150,7 @@ export function embedded(): EmbeddedCoordinator {
 }
 
 /**
- * @param url `etcd://HOST:PORT,HOST:PORT`
+ * @param url `etcd://HOST:PORT,HOST:PORT`, or the same with `https` for TLS
  * @param access what the servers ask for; every secret in it is a reference, `file:` or `env:`
  */
 export function etcd(url: string, access: CoordinatorAccess = {}): EtcdCoordinator {

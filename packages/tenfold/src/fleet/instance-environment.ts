@@ -51,8 +51,8 @@ export const instanceVariables = {
   TENFOLD_VERSION: "The version that it advertises; default dev.",
   TENFOLD_COORDINATOR: "etcd://HOST:PORT,HOST:PORT; default etcd://127.0.0.1:2379.",
   TENFOLD_COORDINATOR_ACCESS:
-    "What the coordinator asks for, a JSON object of token, user and password, each but the user " +
-    "a secret reference; default the fleet's token.",
+    "What the coordinator asks for, a JSON object of token, user, password, ca, certificate and " +
+    "key, each but the user a secret reference; default the fleet's token.",
   TENFOLD_TOKEN: "Secret reference to the fleet's token; default a new one in its data folder.",
   TENFOLD_SETTINGS: "The service's settings, a JSON object; default {}.",
   TENFOLD_STORES:

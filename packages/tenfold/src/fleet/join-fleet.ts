@@ -78,7 +78,7 @@ export async function joinFleet(options: JoinOptions, signal: AbortSignal): Prom
   const session = createKeptSession(coordinator, { runtime });
   try {
     const patient = patience(options, signal);
-    await patient(() => coordinator.get(keys.joinToken(), { signal }));
+    await patient(() => refuseStranger(options, keys, signal));
     await claimHost(options, keys, entry, await session.opened({ signal }), signal);
     if (options.fresh) await patient(() => beginAnew(coordinator, keys, signal));
     const token = await settleToken(options, keys, signal);
@@ -188,17 +188,28 @@ async function beginAnew(
   }
 }
 
+/** Who cannot show the fleet's token learns nothing more of it. */
+async function refuseStranger(
+  { coordinator, storage, join, fresh }: JoinOptions,
+  keys: FleetKeys,
+  signal: AbortSignal,
+): Promise<void> {
+  if (join !== undefined && !isToken(join)) throw joinRefused("what it was given is no token");
+  const known = await coordinator.get(keys.joinToken(), { signal });
+  if (known === undefined || fresh) return;
+  const had = join ?? (await keptToken(storage));
+  if (had === undefined) throw joinRefused("it was given none");
+  if (!sameSecret(known.value, tokenDigest(had))) throw joinRefused("the one it has is another");
+}
+
 /** The token that this host was given, has, or makes, shown against the fleet's digest. */
 async function settleToken(
   { coordinator, storage, join }: JoinOptions,
   keys: FleetKeys,
   signal: AbortSignal,
 ): Promise<string> {
-  if (join !== undefined && !isToken(join)) throw joinRefused("what it was given is no token");
   const kept = await keptToken(storage);
-  const known = await coordinator.get(keys.joinToken(), { signal });
   const had = join ?? kept;
-  if (had === undefined && known !== undefined) throw joinRefused("it was given none");
   const token = had ?? (await makeToken(storage));
   const digest = await putOnce(coordinator, keys.joinToken(), tokenDigest(token), signal);
   if (!sameSecret(digest, tokenDigest(token))) {

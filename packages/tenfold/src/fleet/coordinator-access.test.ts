@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+
+import { systemRuntime } from "../runtime/runtime.ts";
+import { checkCoordinatorAccess, connectFleetCoordinator } from "./coordinator-access.ts";
+
+test("secrets are references, and what belongs together is given together", () => {
+  const whole = { user: "shop", password: "env:P", ca: "file:/ca", certificate: "file:/c" };
+  expect(() => checkCoordinatorAccess({ ...whole, key: "file:/k" })).not.toThrow();
+  expect(() => checkCoordinatorAccess(whole)).toThrow(/both, certificate and key/);
+  expect(() => checkCoordinatorAccess({ password: "env:P" })).toThrow(/both, user and password/);
+  const literal = { token: "secret-of-ours" };
+  expect(() => checkCoordinatorAccess(literal)).toThrow(/access\.token must be a reference/);
+  expect(() => checkCoordinatorAccess(literal)).not.toThrow(/secret-of-ours/);
+});
+
+test("a secret that cannot be read is told by its reference", async () => {
+  const access = { token: "env:TENFOLD_TEST_NO_SUCH_VARIABLE" };
+  await expect(connectFleetCoordinator("etcd://c:1", access, systemRuntime)).rejects.toMatchObject({
+    code: "TENFOLD_FLEET_SECRET_UNREADABLE",
+    message: expect.stringContaining("env:TENFOLD_TEST_NO_SUCH_VARIABLE"),
+  });
+});
