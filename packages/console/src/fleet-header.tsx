@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import type { ConsoleState, SourceState } from "../../cli/src/console/console-state.ts";
+import type { ConsoleState, HostState, SourceState } from "../../cli/src/console/console-state.ts";
 import { count, duration, milliseconds, perSecond } from "./format.ts";
 
 export interface FleetHeaderProps {
@@ -11,12 +11,13 @@ export interface FleetHeaderProps {
 
 /** Name, the two counters that matter, and how the fleet fares now. */
 export function FleetHeader({ state, connected, ageMs }: FleetHeaderProps): VNode {
-  const { totals, fleet, startedAtMs, timeMs, sources } = state;
+  const { totals, fleet, startedAtMs, timeMs, sources, hosts } = state;
   const up = startedAtMs === undefined ? undefined : timeMs - startedAtMs;
   const problems = [
     connected ? undefined : `The console does not answer; this is ${duration(ageMs)} old.`,
     connected ? sourceProblem("supervisor", sources.supervisor) : undefined,
     connected ? sourceProblem("coordinator", sources.coordinator) : undefined,
+    ...hosts.map(hostProblem),
   ].filter((problem) => problem !== undefined);
   return (
     <header>
@@ -77,6 +78,11 @@ function Figure({ label, value }: { readonly label: string; readonly value: stri
       <dd>{value}</dd>
     </div>
   );
+}
+
+function hostProblem({ name, zone, state }: HostState): string | undefined {
+  if (state === "up") return undefined;
+  return `Host ${name} (${zone}) is ${state}: its supervisor does not answer.`;
 }
 
 function sourceProblem(name: string, source: SourceState): string | undefined {

@@ -7,6 +7,8 @@ export interface ConsoleState {
   readonly startedAtMs: number | undefined;
   readonly sources: { readonly supervisor: SourceState; readonly coordinator: SourceState };
   readonly totals: Totals;
+  /** Empty until the supervisor was heard. */
+  readonly hosts: readonly HostState[];
   readonly services: readonly ServiceState[];
   readonly instances: readonly InstanceState[];
   readonly links: readonly Link[];
@@ -17,6 +19,16 @@ export interface ConsoleState {
   readonly history: readonly HistoryPoint[];
   /** Oldest first; as `history`. */
   readonly events: readonly FleetEvent[];
+}
+
+/**
+ * up: its supervisor answers. unreachable: it is in the map of hosts, and does not answer. away: it
+ * is not in the map either.
+ */
+export interface HostState {
+  readonly name: string;
+  readonly zone: string;
+  readonly state: "up" | "unreachable" | "away";
 }
 
 /** Where facts come from, and since when they are old. */

@@ -243,3 +243,17 @@ describe("what is new", () => {
     ]);
   });
 });
+
+test("a host that is away is told, and what it should run is silent there", () => {
+  const view = fleetView("posts", "a");
+  const hosts = [
+    { name: "a", zone: "z1", state: "up" },
+    { name: "b", zone: "z2", state: "away" },
+  ] as const;
+  const away = instance("posts-2", { state: "away", host: "b", pid: null });
+  view.supervisorAnswered({ ...supervisorState(instance("posts-1"), away), hosts }, 0);
+  const { hosts: shown, instances } = view.state(0, 0);
+  expect(shown).toEqual(hosts);
+  const where = instances.map(({ name, host, status, killable }) => [name, host, status, killable]);
+  expect(where).toContainEqual(["posts-2", "b", "silent", false]);
+});

@@ -1,6 +1,7 @@
 import type { SavedTotals } from "./client-totals.ts";
 import type {
   ConsoleState,
+  HostState,
   Link,
   PlacementState,
   ShardState,
@@ -19,6 +20,7 @@ import {
 export interface SupervisorState {
   readonly fleet: string;
   readonly host: string;
+  readonly hosts?: readonly HostState[];
   readonly instances: readonly SupervisedInstance[];
   /** Of the supervisor: another one is another run of the fleet. */
   readonly pid?: number;
@@ -130,6 +132,7 @@ export function fleetView(
           coordinator: sourceState(coordinator, nowMs),
         },
         totals: figures.totals(),
+        hosts: supervised?.hosts ?? [],
         services: serviceTable(instances, figures, supervisorReachable),
         instances,
         links: mergedLinks(wiring, figures.links()),
