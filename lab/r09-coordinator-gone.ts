@@ -12,10 +12,13 @@ import { judgeLoss, judgeTraffic, watchTraffic } from "./support/traffic-watch.t
 const perSecond = 60;
 const awaySeconds = { small: 30, full: 300 };
 const settleMs = 10_000;
-/** Killed while the coordinator is away: what replaces them knows the maps from disk alone. */
-const restarted = ["posts-2", "worker-1", "scrap-1", "queue-posts", "gateway"];
+/**
+ * Killed while the coordinator is away: what replaces them knows the maps from disk alone. Not guid,
+ * whose worker number has to be claimed.
+ */
+const restarted = ["queue-posts", "gateway", "posts-2", "worker-1", "scrap-1"];
 /** A copy that nobody starts again: it stays listed for the whole outage. */
-const deadCopy = { service: "scrap", name: "scrap-by-hand" };
+const deadCopy = { service: "guid", name: "guid-by-hand" };
 const avoidedAfterMs = 1_000;
 
 export const experiment = defineExperiment({
@@ -31,10 +34,9 @@ export const experiment = defineExperiment({
     const fleet = await startFleet({ coordinator: etcd.endpoints, say: lab.say });
     lab.atEnd(() => fleet.close());
     const pages = (await fleet.status()).instances.find(({ service }) => service === "pages");
-    const host = `${pages?.address}:${pages?.port}`;
-    const copy = await runByHand({ fleet, ...deadCopy, settings: { allowHosts: [host] } });
+    const copy = await runByHand({ fleet, ...deadCopy });
     lab.atEnd(() => void copy.end("SIGKILL"));
-    const urls = demoPages(`http://${host}`);
+    const urls = demoPages(`http://${pages?.address}:${pages?.port}`);
     const { gateway } = fleet;
     const traffic = startTraffic({ ...trafficDefaults, gateway, perSecond, urls });
     const watch = watchTraffic(traffic);
