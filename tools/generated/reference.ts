@@ -45,6 +45,7 @@ async function environmentPage(): Promise<string> {
     "",
     ...variableTable([
       ["TENFOLD_FLEET_FILE", "The fleet file of `tenfold run`; default fleet.ts."],
+      ["TENFOLD_JOIN", "The fleet's token for `tenfold up`, or a secret reference to it."],
     ]),
     "",
     "## Tests",

@@ -1,11 +1,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import type { CoordinatorAccess } from "tenfold/fleet";
+import type { CoordinatorAccess, FleetDefinition } from "tenfold/fleet";
 import { TenfoldError } from "tenfold/runtime";
 
 /** Where the data of fleets started in a folder are: one folder a fleet below it. */
-export const dataRoot = ".tenfold";
+const dataRoot = ".tenfold";
+
+/** Where a host's share of a fleet has its data, unless `--data` says otherwise. */
+export function defaultDataFolder(
+  { name, hosts = {} }: Pick<FleetDefinition, "name" | "hosts">,
+  host: string | undefined,
+): string {
+  const isAlone = host === undefined || Object.keys(hosts).length < 2;
+  return resolve(dataRoot, isAlone ? name : `${name}-${host}`);
+}
 
 /** A fleet that runs on this machine, as its supervisor's files tell. */
 export interface RunningFleet {

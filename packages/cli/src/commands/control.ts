@@ -39,11 +39,13 @@ export function controlCommands(): Command[] {
         });
         print(options, done, () => `Restarted ${done.restarted.join(", ")}.`);
       }),
-    control("down", "stop the fleet as Ctrl-C does").action(async (options: ControlOptions) => {
-      const fleet = findRunningFleet(options.data);
-      const done = await askSupervisor(fleet, "POST", "/v1/stop");
-      print(options, done, () => "The fleet is stopping.");
-    }),
+    control("down", "stop this host's share of the fleet as Ctrl-C does").action(
+      async (options: ControlOptions) => {
+        const fleet = findRunningFleet(options.data);
+        const done = await askSupervisor(fleet, "POST", "/v1/stop");
+        print(options, done, () => "The fleet is stopping.");
+      },
+    ),
   ];
 }
 

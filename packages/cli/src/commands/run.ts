@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import {
   coordinatorService,
@@ -17,7 +17,7 @@ import {
 import { TenfoldError } from "tenfold/runtime";
 
 import { importService, loadFleetFile } from "../fleet-file.ts";
-import { dataRoot } from "../running-fleet.ts";
+import { defaultDataFolder } from "../running-fleet.ts";
 import { version } from "../version.ts";
 
 /**
@@ -26,10 +26,9 @@ import { version } from "../version.ts";
  */
 export async function run(name: string, options: { readonly fleet: string }): Promise<void> {
   const { definition, path } = await loadFleetFile(options.fleet);
-  const plan = planFleet(definition, {
-    dataFolder: resolve(dataRoot, definition.name),
-    ...inFleetOf(definition, given()),
-  });
+  const place = inFleetOf(definition, given());
+  const dataFolder = defaultDataFolder(definition, place.host);
+  const plan = planFleet(definition, { dataFolder, ...place });
   const own = plan.fleetProcesses.find(({ service }) => service === name);
   if (own === undefined) throw unknownService(name, plan);
   const service = { ...(await moduleOf(own, definition, path)), name };

@@ -12,7 +12,7 @@ import {
 import { TenfoldError } from "tenfold/runtime";
 
 import { loadFleetFile } from "../fleet-file.ts";
-import { dataRoot } from "../running-fleet.ts";
+import { defaultDataFolder } from "../running-fleet.ts";
 import { eventLine, stepLine, welcome } from "../terminal.ts";
 import { version } from "../version.ts";
 
@@ -31,7 +31,7 @@ export async function up(file: string, options: UpOptions): Promise<void> {
   const { definition, path, notice } = await loadFleetFile(file);
   const { host, coordinator, ports: portsFrom } = options;
   const plan = planFleet(definition, {
-    dataFolder: resolve(options.data ?? join(dataRoot, definition.name)),
+    dataFolder: resolve(options.data ?? defaultDataFolder(definition, host)),
     ...(host === undefined ? {} : { host }),
     ...(coordinator === undefined ? {} : { coordinator }),
     ...(portsFrom === undefined ? {} : { portsFrom }),
