@@ -22,7 +22,7 @@ export interface ByHand {
 }
 
 export interface ByHandOptions {
-  readonly fleet: Pick<LabFleet, "dataFolder" | "coordinator">;
+  readonly fleet: Pick<LabFleet, "dataFolder" | "coordinator" | "coordinatorAccess">;
   readonly service: string;
   /** Its instance name; not one that the fleet file gives. */
   readonly name: string;
@@ -36,6 +36,7 @@ export interface ByHandOptions {
  */
 export async function runByHand(options: ByHandOptions): Promise<ByHand> {
   const { fleet, service, name, settings } = options;
+  const { coordinator, coordinatorAccess: access } = fleet;
   const dataFolder = join(fleet.dataFolder, "by-hand", name);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const child = spawn(
@@ -47,7 +48,8 @@ export async function runByHand(options: ByHandOptions): Promise<ByHand> {
         PATH: process.env.PATH,
         TENFOLD_INSTANCE: name,
         TENFOLD_DATA: dataFolder,
-        TENFOLD_COORDINATOR: fleet.coordinator,
+        TENFOLD_COORDINATOR: coordinator,
+        ...(access && { TENFOLD_COORDINATOR_ACCESS: JSON.stringify(access) }),
         TENFOLD_TOKEN: `file:${join(fleet.dataFolder, "token")}`,
         ...(settings === undefined ? {} : { TENFOLD_SETTINGS: JSON.stringify(settings) }),
       },

@@ -38,6 +38,8 @@ export interface LabFleet {
   readonly portsFrom: number;
   /** `etcd://…` */
   readonly coordinator: string;
+  /** What it asks for; undefined: the fleet's token. */
+  readonly coordinatorAccess: object | undefined;
   /** `http://127.0.0.1:…` */
   readonly gateway: string;
   readonly console: string;
@@ -72,6 +74,7 @@ export const labFleetDefaults: { readonly bootMs: number; readonly deadlineMs: n
 
 interface ReadyLine {
   readonly coordinator: string;
+  readonly coordinatorAccess?: object;
   readonly gateway: string;
   readonly console: string;
   readonly admin: string;
@@ -122,6 +125,7 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
     dataFolder,
     portsFrom,
     coordinator: ready.coordinator,
+    coordinatorAccess: ready.coordinatorAccess,
     gateway: ready.gateway,
     console: ready.console,
     admin: ready.admin,

@@ -105,6 +105,7 @@ function ready(plan: FleetPlan): object {
     gateway: url("gateway"),
     console: url("console"),
     coordinator: plan.coordinator,
+    coordinatorAccess: plan.coordinatorAccess,
     admin: `http://${plan.address}:${plan.adminPort}`,
     tokenFile: join(plan.dataFolder, "token"),
     data: plan.dataFolder,
