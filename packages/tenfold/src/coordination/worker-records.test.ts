@@ -18,7 +18,6 @@ import {
   prefix,
   type Site,
 } from "../testing/number-site.fixture.ts";
-import { raiseGeneration } from "./generation.ts";
 import { coordinatorWorkerRecords } from "./worker-records.ts";
 
 const windowMs = 400;
@@ -310,50 +309,4 @@ describe("records", () => {
     expect(await put(1n)).toMatchObject({ replaced: false, current: { version: 3n } });
     expect([...storage.files.keys()]).toEqual(["worker-numbers/0.000000000000003.json"]);
   });
-});
-
-test.each([
-  ["known, so times begin after what was reserved", false],
-  ["not known, which repeats ids", true],
-])("an older backup was put back, and when is %s", async (_what, repeats) => {
-  const site = coordinatorSite();
-  const { clock } = site;
-  const lease = (records: WorkerRecords) =>
-    createLeasedIds({
-      records,
-      generator: (leased) => snowflake(leased),
-      owner: "one",
-      workers: 1,
-      windowMs,
-      runtime: { clock, random: seededRandom("restore"), log: silentLog },
-    });
-  const { records } = await site.join();
-  let gone = false;
-  const reached = <Result>(call: () => Promise<Result>): Promise<Result> =>
-    gone ? Promise.reject(new Error("down")) : call();
-  const before = lease({
-    list: (options) => reached(() => records.list(options)),
-    replace: (replacement, options) => reached(() => records.replace(replacement, options)),
-  });
-  await clock.advance(500);
-  // Of this holder the backup knows nothing.
-  gone = true;
-  const restored = createMemoryCoordinator({ runtime: { clock } });
-  await raiseGeneration(restored, clock.wallNow());
-  const session = await restored.openSession({ ttlMs: 6_000 });
-  const known = coordinatorWorkerRecords(restored, { prefix, session: () => session });
-  const after = lease(repeats ? { list: known.list, replace: known.replace } : known);
-  const ids: bigint[] = [];
-  for (let ms = 0; ms < 2_000; ms++) {
-    await clock.advance(1);
-    for (const each of [before, after]) {
-      try {
-        ids.push(each.use((generator, wallMs, beforeMs) => generator.next(wallMs, beforeMs)));
-      } catch (error) {
-        if (!isTenfoldError(error)) throw error;
-      }
-    }
-  }
-  expect(ids.length).toBeGreaterThan(2_000);
-  expect(ids.length - new Set(ids).size > 0).toBe(repeats);
 });

@@ -45,13 +45,12 @@ export async function claimWorker(
   records: WorkerRecords,
   options: ClaimOptions,
 ): Promise<WorkerLease> {
-  const { count, windowMs, signal } = options;
-  const restoredMs = (await records.restoredAtMs?.({ signal })) ?? 0;
-  const leastMs = restoredMs === 0 ? 0 : restoredMs + 2 * windowMs;
+  const { count, signal } = options;
+  const restoredMs = await restoredAt(records, signal);
   for (let round = 0; round < roundsMax; round++) {
     const best = freeWorker(await records.list({ signal }), options);
     if (best === undefined) break;
-    const lease = await claimOne(records, best, options, leastMs);
+    const lease = await claimOne(records, best, options, restoredMs);
     if (lease !== undefined) return lease;
   }
   throw new TenfoldError(
@@ -87,8 +86,9 @@ async function claimOne(
   records: WorkerRecords,
   { worker, version, record: before }: Candidate,
   { owner, wallMs, windowMs, signal }: ClaimOptions,
-  leastMs: number,
+  restoredMs: number,
 ): Promise<WorkerLease | undefined> {
+  const leastMs = restoredMs === 0 ? 0 : restoredMs + 2 * windowMs;
   const fromMs = Math.max(leastMs, before?.reservedUntilMs ?? 0);
   const record: WorkerRecord = {
     owner,
@@ -100,18 +100,18 @@ async function claimOne(
   const replacement = { worker, version, record, purpose } as const;
   const outcome = await records.replace(replacement, { signal });
   if (!outcome.replaced) return undefined;
-  return leaseOf(records, worker, record, outcome.version, fromMs);
+  const claimed: StoredWorker = { worker, record, version: outcome.version, held: true };
+  return leaseOf(records, claimed, fromMs, restoredMs);
 }
 
+/** @param restoredMs when the records had been put back last, at the claim */
 function leaseOf(
   records: WorkerRecords,
-  worker: number,
-  claimed: WorkerRecord,
-  claimedVersion: bigint,
+  { worker, ...claimed }: StoredWorker,
   fromMs: number,
+  restoredMs: number,
 ): WorkerLease {
-  let record = claimed;
-  let version = claimedVersion;
+  let { record, version } = claimed;
 
   const replace = async (
     reservedUntilMs: number,
@@ -134,12 +134,14 @@ function leaseOf(
   };
   return {
     worker,
-    epoch: claimed.epoch,
+    epoch: claimed.record.epoch,
     fromMs,
     get reservedUntilMs() {
       return record.reservedUntilMs;
     },
     async reserve(untilMs, signal) {
+      // Records put back since may name us again, though another has had the number meanwhile.
+      if ((await restoredAt(records, signal)) !== restoredMs) throw lost(worker, undefined);
       for (let round = 0; round < roundsMax; round++) {
         if (record.reservedUntilMs >= untilMs) return;
         if (await replace(untilMs, "keep", signal)) return;
@@ -152,6 +154,10 @@ function leaseOf(
       }
     },
   };
+}
+
+async function restoredAt(records: WorkerRecords, signal?: AbortSignal): Promise<number> {
+  return (await records.restoredAtMs?.({ signal })) ?? 0;
 }
 
 function isSameClaim(a: WorkerRecord, b: WorkerRecord): boolean {
