@@ -52,4 +52,33 @@ describe("guard", () => {
     expect(await query("select", 1)).toEqual(["select", 1, 2_000]);
     expect(await query.with({ deadlineMs: 70 })("select", 2)).toEqual(["select", 2, 70]);
   });
+
+  it("serves a client whose commands give their results at once, as SQLite does", async () => {
+    const { policy } = policyStand({
+      classifyError: (error) => (error instanceof RangeError ? "ignored" : undefined),
+      breaker: { consecutiveMax: 1 },
+      retry: false,
+    });
+    const query = guard((_call, text: string): string[] => {
+      if (text === "") throw new RangeError("a constraint of the caller's");
+      if (text === "lost") throw new Error("the connection is lost");
+      return [text];
+    }, policy);
+    expect(await query("select")).toEqual(["select"]);
+    await expect(query("")).rejects.toThrow(RangeError);
+    expect(await query("still closed")).toEqual(["still closed"]);
+    await expect(query("lost")).rejects.toThrow("lost");
+    await expect(query("select")).rejects.toEqual(code("TENFOLD_RESILIENCE_CIRCUIT_OPEN"));
+  });
+
+  it("waits no longer for a client that takes no signal, and drops what comes late", async () => {
+    const { clock, policy } = policyStand({ tryTimeoutMs: 50, retry: false });
+    const late = Promise.withResolvers<string>();
+    const get = guard((_call, _key: string) => late.promise, policy);
+    const asked = get("key").catch((error: unknown) => error);
+    await clock.advance(50);
+    expect(await asked).toEqual(code("TENFOLD_RESILIENCE_TRY_TIMEOUT"));
+    late.reject(new Error("too late to matter"));
+    expect(policy.bulkhead?.inUse).toBe(0);
+  });
 });
