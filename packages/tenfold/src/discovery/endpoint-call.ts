@@ -1,5 +1,6 @@
 import type { Picked } from "../balancing/balancer.ts";
 import type { AttemptFailure } from "../resilience/retry.ts";
+import { TenfoldError } from "../runtime/errors.ts";
 import type { CallCore } from "./call-core.ts";
 import type { AnswerHeaders, Dispatcher, DispatchOptions } from "./dispatcher.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -70,6 +71,11 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   failed(failure: AttemptFailure, error: Error): void {
     const { answered } = this.exchange;
     this.#picked.release();
+    // No endpoint would be sent this request, so none is asked next.
+    if (isRefusedByUs(error)) {
+      this.reject(notSendable(error));
+      return;
+    }
     this.#report(failure === "closedIdle" ? undefined : "failure", failure);
     if (answered && this.broke(error)) return;
     if (!answered && failure !== "neverSent") this.trip.sent++;
@@ -112,4 +118,15 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   protected abstract broke(error: Error): boolean;
   /** It was cut from here. */
   protected abstract gaveUp(cause: Error): void;
+}
+
+/** undici does not take the request as it is. */
+function isRefusedByUs(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED";
+}
+
+function notSendable(cause: Error): TenfoldError {
+  const message = `The request cannot be sent as it is: ${cause.message}.`;
+  return new TenfoldError("TENFOLD_OPTION_INVALID", message, { cause });
 }

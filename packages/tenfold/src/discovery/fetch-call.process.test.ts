@@ -6,6 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { isTenfoldError } from "../runtime/errors.ts";
+import type { Endpoint, Resolver } from "./endpoint.ts";
 import { createServiceClient, type ServiceClient } from "./service-client.ts";
 import type { ServiceClientOptions } from "./service-client-options.ts";
 import { staticResolver } from "./static-resolver.ts";
@@ -259,4 +260,51 @@ it("stands in for what fails, and counts and explains it", async () => {
   expect(dead.explain(4).map(({ kind, why }) => `${kind} ${why}`)).toContain(
     "degraded circuitOpen",
   );
+});
+
+it("closes its connections to what left the list, and makes them anew with age", async () => {
+  const sockets = new Set<unknown>();
+  let connections = 0;
+  const server = createServer((_request, response) => response.end("ok"));
+  server.on("connection", (socket) => {
+    connections++;
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  cleanups.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const left = Promise.withResolvers<void>();
+  const [endpoint] = await firstOf(staticResolver({ posts: [{ address: "127.0.0.1", port }] }));
+  const resolver: Resolver = {
+    async *watch() {
+      yield endpoint === undefined ? [] : [endpoint];
+      await left.promise;
+      yield [];
+    },
+  };
+  const client = clientOf([], { resolver, connectionAgeMs: 1_000, connectionsMax: 1 });
+  const get = () => client.request({ method: "GET", path: "/" });
+  await get();
+  expect(connections).toBe(1);
+  await expect
+    .poll(async () => (await get()).status === 200 && connections, { timeout: 5_000 })
+    .toBe(2);
+  await expect.poll(() => sockets.size).toBe(1);
+  left.resolve();
+  await expect.poll(() => sockets.size).toBe(0);
+});
+
+async function firstOf(resolver: Resolver): Promise<readonly Endpoint[]> {
+  for await (const list of resolver.watch("posts")) return list;
+  return [];
+}
+
+it("says so when a request cannot be sent at all, and asks nobody else", async () => {
+  const client = clientOf([await serverOf(echo)]);
+  const sent = client.fetch("/", { headers: { "keep-alive": "5" } });
+  await expect(sent).rejects.toMatchObject({ code: "TENFOLD_OPTION_INVALID" });
 });

@@ -1,3 +1,4 @@
+import type { AttemptFailure } from "../resilience/retry.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { type CallParts, EndpointCall } from "./endpoint-call.ts";
 import type { Trip } from "./trip.ts";
@@ -51,6 +52,11 @@ export class StreamedAnswer extends EndpointCall<StreamedAnswer> {
     const length = Number(this.headers["content-length"] ?? Number.POSITIVE_INFINITY);
     if (!this.exchange.answered || length > discardBytesMax) super.discard();
     else this.read({ data: () => true, end() {}, failed() {} });
+  }
+
+  override failed(failure: AttemptFailure, error: Error): void {
+    super.failed(failure, error);
+    this.#over();
   }
 
   data(chunk: Buffer): void {
