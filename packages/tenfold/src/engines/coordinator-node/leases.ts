@@ -2,6 +2,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { StoredLease } from "./journal-state.ts";
 import type { StoreEvent } from "./key-store.ts";
+import { byCodeUnit } from "./sorted-keys.ts";
 import type { WriteQueue } from "./write-queue.ts";
 
 /**
@@ -64,7 +65,8 @@ export function leases(clock: Pick<Clock, "now">, initial: readonly StoredLease[
       const leftMs = (all.get(id)?.deadline ?? 0) - clock.now();
       return BigInt(Math.max(0, Math.floor(leftMs / 1_000)));
     },
-    keysOf: (id) => [...(keys.get(id) ?? [])],
+    // In this order they end: as etcd ends them.
+    keysOf: (id) => [...(keys.get(id) ?? [])].sort(byCodeUnit),
     track(events) {
       for (const { key, now, before } of events) {
         const owned = keys.get(before?.lease ?? 0n);

@@ -34,6 +34,6 @@ export function sortedKeys(initial: Iterable<string> = []): SortedKeys {
   };
 }
 
-function byCodeUnit(a: string, b: string): number {
+export function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

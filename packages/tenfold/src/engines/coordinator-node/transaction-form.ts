@@ -89,7 +89,7 @@ function checkOverlap(operations: readonly Operation[]): Touched {
   const deletes: KeyRange[] = [];
   for (const one of operations) {
     if (!("deleteRange" in one)) continue;
-    deletes.push(keyRange(one.deleteRange.key, one.deleteRange.rangeEnd));
+    deletes.push(literalRange(one.deleteRange));
   }
   const add = (key: string, alsoAllowed?: ReadonlySet<string>): void => {
     const isTwice = puts.has(key) && alsoAllowed?.has(key) !== true;
@@ -105,4 +105,10 @@ function checkOverlap(operations: readonly Operation[]): Touched {
   }
   for (const one of operations) if ("put" in one) add(keyText(one.put.key));
   return { puts, deletes };
+}
+
+/** As etcd looks at it here, a range to the last key has no keys: what is put there may be deleted. */
+function literalRange({ key, rangeEnd }: DeleteRangeRequest): KeyRange {
+  if (rangeEnd.length === 0) return keyRange(key, rangeEnd);
+  return { start: keyText(key), end: keyText(rangeEnd) };
 }

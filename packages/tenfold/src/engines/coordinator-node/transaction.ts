@@ -57,7 +57,11 @@ export function applyDeleteRange(
 }
 
 export function applyTxn(ground: Ground, txn: Txn): Encodable<typeof txnResponse> {
-  return applyChosen(ground, choose(ground.store, txn));
+  const chosen = choose(ground.store, txn);
+  // In etcd's order, which shows when several are at fault.
+  for (const one of operationsOf(chosen)) if ("put" in one) checkPutInside(ground, one.put);
+  for (const one of operationsOf(chosen)) if ("range" in one) checkRangeInside(ground, one.range);
+  return applyChosen(ground, chosen);
 }
 
 /** The branches that apply: all are chosen, at every depth, before anything is changed. */
@@ -72,6 +76,27 @@ function choose(store: KeyStore, txn: Txn): Chosen {
     "txn" in one ? { txn: choose(store, one.txn) } : one,
   );
   return { succeeded, operations };
+}
+
+/** Those of all depths. */
+function* operationsOf(chosen: Chosen): Generator<Exclude<Operation, { txn: Txn }>> {
+  for (const one of chosen.operations) {
+    if ("txn" in one) yield* operationsOf(one.txn);
+    else yield one;
+  }
+}
+
+function checkPutInside({ store, leases }: Ground, request: PutRequest): void {
+  const isKept = request.ignoreValue || request.ignoreLease;
+  if (isKept && store.get(keyText(request.key)) === undefined) throw refusal("keyNotFound");
+  const { lease } = request;
+  if (lease !== 0n && leases.get(lease) === undefined) throw refusal("leaseNotFound");
+}
+
+function checkRangeInside({ store, history }: Ground, request: RangeRequest): void {
+  revisionOf(request, store.revision, history.compacted);
+  // Outside of transactions etcd takes a negative revision for the present.
+  if (request.revision < 0n && request.revision < history.compacted) throw refusal("compacted");
 }
 
 function applyChosen(ground: Ground, chosen: Chosen): Encodable<typeof txnResponse> {
