@@ -17,6 +17,7 @@ import { type PrintOptions, print } from "../print.ts";
 
 export interface BackupOptions extends PrintOptions, CoordinatorAccess {
   readonly url: string;
+  readonly cacert?: string;
 }
 
 export interface RestoreCommandOptions extends PrintOptions {
@@ -73,10 +74,11 @@ export async function adopt(options: BackupOptions): Promise<void> {
 }
 
 async function clientOptions(options: BackupOptions): Promise<EtcdOptions> {
-  const { url: endpoints, token, user, password } = options;
+  const { url: endpoints, token, user, password, cacert: ca } = options;
   return {
     endpoints,
     user,
+    ...(ca === undefined ? {} : { tls: { ca } }),
     token: token === undefined ? undefined : await resolveSecret(token),
     password: password === undefined ? undefined : await resolveSecret(password),
   };

@@ -58,6 +58,7 @@ function client(name: string, description: string): Command {
     .option("--token <secret>", "its token, as file:PATH or env:NAME")
     .option("--user <name>", "who asks")
     .option("--password <secret>", "as file:PATH or env:NAME")
+    .option("--cacert <file>", "whom to trust at an https URL, PEM; default: whom Node trusts")
     .option("--json", "print JSON");
 }
 

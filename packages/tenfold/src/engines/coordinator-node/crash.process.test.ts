@@ -1,12 +1,18 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import type { Coordinator } from "../../coordination/coordinator.ts";
 import { systemRuntime } from "../../runtime/runtime.ts";
 import { startNode } from "../../testing/server-process.fixture.ts";
 import { connectEtcd } from "../etcd/client.ts";
+import { journalFile } from "./journal.ts";
 
-const rounds = 8;
+/** A sample; `TENFOLD_CRASH_ROUNDS` for more. */
+const rounds = Number(process.env.TENFOLD_CRASH_ROUNDS ?? 8);
 const writers = 12;
+/** So large that the log is written anew several times, some of them while the node is killed. */
+const valueBytes = 16_384;
 
 interface Acknowledged {
   readonly value: number;
@@ -14,7 +20,7 @@ interface Acknowledged {
 }
 
 test("SIGKILL at any moment loses no acknowledged write and repeats no revision", async () => {
-  const server = await startNode();
+  const server = await startNode({ NODE_HISTORY: "20" });
   const client = connectEtcd({ endpoints: `http://127.0.0.1:${server.address.port}` });
   const acknowledged = new Map<string, Acknowledged>();
   const revisions = new Set<bigint>();
@@ -28,6 +34,7 @@ test("SIGKILL at any moment loses no acknowledged write and repeats no revision"
     }),
   );
   let lost = 0;
+  let fileBytes = 0;
   try {
     for (let round = 0; round < rounds; round++) {
       const before = revisions.size;
@@ -43,6 +50,7 @@ test("SIGKILL at any moment loses no acknowledged write and repeats no revision"
         if (entry === undefined || Number(entry.value) < value || entry.revision < revision) lost++;
       }
     }
+    fileBytes = (await stat(join(server.dataFolder, journalFile))).size;
   } finally {
     stop.abort();
     await Promise.all(writing);
@@ -51,6 +59,7 @@ test("SIGKILL at any moment loses no acknowledged write and repeats no revision"
   }
   expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
   expect(revisions.size).toBeGreaterThan(rounds * 50);
+  expect(fileBytes, "the log was written anew").toBeLessThan(revisions.size * valueBytes);
 });
 
 /** Counts up under one key, never back, and reports what the server has acknowledged. */
@@ -62,7 +71,10 @@ async function writeUntil(
 ): Promise<void> {
   for (let value = 1; !signal.aborted; value++) {
     const result = await client
-      .transact({ change: [{ put: key, value: String(value) }] }, { timeoutMs: 500 })
+      .transact(
+        { change: [{ put: key, value: String(value).padEnd(valueBytes) }] },
+        { timeoutMs: 500 },
+      )
       .catch(() => undefined);
     if (result?.outcome === "applied") report(key, { value, revision: result.revision });
   }

@@ -204,7 +204,7 @@ describe.skipIf(isMissing && !isRequired)(
       for (const { address } of servers) {
         const endpoint = { ...address, secure: false, origin: `http://127.0.0.1:${address.port}` };
         const never = new AbortController().signal;
-        peers.push(await openConnection(endpoint, systemRuntime, never));
+        peers.push(await openConnection(endpoint, {}, systemRuntime, never));
       }
     });
     afterAll(async () => {
