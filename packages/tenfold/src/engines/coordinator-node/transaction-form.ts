@@ -107,7 +107,7 @@ function checkOverlap(operations: readonly Operation[]): Touched {
   return { puts, deletes };
 }
 
-/** As etcd looks at it here, a range to the last key has no keys: what is put there may be deleted. */
+/** As etcd looks at it here, a range to the last key has no keys: what is in it may be put, too. */
 function literalRange({ key, rangeEnd }: DeleteRangeRequest): KeyRange {
   if (rangeEnd.length === 0) return keyRange(key, rangeEnd);
   return { start: keyText(key), end: keyText(rangeEnd) };
