@@ -211,7 +211,7 @@ const batchFrom = (listing: Listing, difference: readonly EntryChange[]): WatchB
 const sessionFrom = (opened: Get<"connect">, pingSentAt: number): Session => ({
   id: `${opened.sessionId}`,
   state: "active",
-  validUntil: pingSentAt + opened.negotiatedTimeoutMs * 0.99,
+  validUntil: pingSentAt + opened.negotiatedTimeoutMs * 0.94,
   signal: new AbortController().signal,
   assertValid() {},
   close: async () => {},
@@ -287,7 +287,7 @@ test("every outcome, listing, batch and session can be filled from what ZooKeepe
   const listing = listingFrom({ zxid: 8n, body: [{ path: "/a", node: owned, generation: 1 }] });
   expect(batchFrom(listing, []).revision).toBe(8n);
   const opened = { sessionId: 9n, negotiatedTimeoutMs: 6_000 };
-  expect(sessionFrom(opened, 100).validUntil).toBe(100 + 5_940);
+  expect(sessionFrom(opened, 100).validUntil).toBe(100 + 5_640);
   expect(changes.delete(undefined)).toEqual([]);
   expect(Object.keys(servedBy).length).toBeLessThanOrEqual(10);
   expect(capabilities.reads).toContain(taken.reads.reads === "sync" ? "linearizable" : "stale");

@@ -134,12 +134,13 @@ export const sessionCases: CoordinatorCases = {
       const client = await connectThroughProxy();
       await client.get(prefix);
       proxy.state = "silent";
-      const failure = await client.get(prefix, { timeoutMs: 300 }).catch((error: unknown) => error);
-      assert.ok(isTenfoldError(failure, "TENFOLD_COORDINATION_UNAVAILABLE"), String(failure));
-      assert.ok(failure.retryable);
+      // First the write, while there is a connection on which it is sent.
       const change = [{ put: `${prefix}a`, value: "1" }];
       const { outcome } = await client.transact({ change }, { timeoutMs: 300 });
       assert.equal(outcome, "indeterminate");
+      const failure = await client.get(prefix, { timeoutMs: 300 }).catch((error: unknown) => error);
+      assert.ok(isTenfoldError(failure, "TENFOLD_COORDINATION_UNAVAILABLE"), String(failure));
+      assert.ok(failure.retryable);
       proxy.state = "pass";
       await eventually("the client recovers", () => answers(client.get(prefix)));
     },

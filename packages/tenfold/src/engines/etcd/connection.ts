@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import type { Duplex } from "node:stream";
 
 import { errorText } from "../../runtime/errors.ts";
@@ -136,6 +136,10 @@ function connectionOver(
       if (error !== null) cut(errorText(error));
     });
   };
+  const leave = (): void => {
+    left = true;
+    if (streams.size === 0) cut("left for another server");
+  };
   const pulse = (): void => {
     probe();
     beat = clock.setTimer(pingEveryMs, pulse, { keepAlive: false });
@@ -143,8 +147,11 @@ function connectionOver(
   let beat = clock.setTimer(pingEveryMs, pulse, { keepAlive: false });
   session.on("error", (error) => cut(errorText(error)));
   session.once("close", () => cut("closed"));
-  // The server takes no new calls here; open streams move over with the next connection.
-  session.once("goaway", () => cut("the server is going away"));
+  // The server takes no new calls here; it finishes those that are open, unless it is angry.
+  session.once("goaway", (code) => {
+    if (code === constants.NGHTTP2_NO_ERROR) leave();
+    else cut(`the server went away with code ${code}`);
+  });
   // A connection alone keeps no process alive; an open call does.
   session.unref();
 
@@ -174,10 +181,7 @@ function connectionOver(
       return openCall(stream, receiver);
     },
     probe,
-    leave() {
-      left = true;
-      if (streams.size === 0) cut("left for another server");
-    },
+    leave,
     close: () => cut("closed by its owner"),
   };
 }

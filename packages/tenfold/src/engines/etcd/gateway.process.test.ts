@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { Coordinator } from "../../coordination/coordinator.ts";
-import { eventually, follow } from "../../testing/coordinator-steps.ts";
+import type { SocketAddress } from "../../runtime/network.ts";
+import { agree, eventually, follow } from "../../testing/coordinator-steps.ts";
 import { type EtcdCluster, startEtcdCluster } from "../../testing/etcd-cluster.ts";
+import { createFaultProxy } from "../../testing/fault-proxy.ts";
 import { findEngine } from "../../testing/server-process.fixture.ts";
 import { connectEtcd } from "./client.ts";
 
@@ -198,6 +200,58 @@ describe.skipIf(program === undefined && !isRequired)(
       stop.abort();
       await reading;
       await followed.stop();
+    });
+
+    test("a watch that was cut off takes up megabytes in parts, no revision split", async () => {
+      const proxy = await createFaultProxy({
+        target: cluster.members[0]?.address as SocketAddress,
+      });
+      const { host, port } = proxy.address;
+      const reader = connectEtcd({ endpoints: `etcd://${host}:${port}` });
+      const followed = await follow(reader, "/f/");
+      proxy.state = "cut";
+      const value = "x".repeat(50_000);
+      for (let i = 0; i < 80; i++) {
+        // Two keys a revision, which the parts of 1.5 MiB do not come out even with.
+        const change = ["a", "b"].map((name) => ({ put: `/f/${i}/${name}`, value: value + i }));
+        await client.transact({ change });
+      }
+      proxy.state = "pass";
+      await agree(followed, client);
+      for (const batch of followed.batches) expect(batch.changes.length % 2).toBe(0);
+      expect(followed.entries.get("/f/79/b")?.value).toBe(`${value}79`);
+      await followed.stop();
+      await reader.close();
+      await proxy.close();
+    });
+
+    test("a deletion at the very revision that is compacted is not missed", async () => {
+      const proxy = await createFaultProxy({
+        target: cluster.members[0]?.address as SocketAddress,
+      });
+      const reader = connectEtcd({ endpoints: `http://127.0.0.1:${proxy.address.port}` });
+      await client.transact({ change: [{ put: "/c/a", value: "1" }] });
+      const followed = await follow(reader, "/c/");
+      proxy.state = "cut";
+      const gone = await client.transact({ change: [{ delete: "/c/a" }] });
+      await client.transact({ change: [{ put: "/c/b", value: "1" }] });
+      const { revision } = gone as { revision: bigint };
+      await gateway("kv/compaction", { revision: String(revision), physical: true });
+      proxy.state = "pass";
+      await agree(followed, client);
+      await followed.stop();
+      await reader.close();
+      await proxy.close();
+    });
+
+    test("bytes of other programs are an error, not a guess", async () => {
+      await gateway("kv/put", { key: "L28v/w==", value: base64("v") });
+      const odd = { code: "TENFOLD_COORDINATION_ANSWER_INVALID" };
+      await expect(client.list("/o/")).rejects.toMatchObject(odd);
+      await gateway("kv/put", { key: base64("/ov"), value: "/w==" });
+      await expect(client.get("/ov")).rejects.toMatchObject(odd);
+      await gateway("kv/deleterange", { key: "L28v/w==" });
+      expect((await client.list("/o/")).entries).toEqual([]);
     });
   },
 );

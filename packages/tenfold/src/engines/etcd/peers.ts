@@ -1,4 +1,4 @@
-import type { Clock } from "../../runtime/clock.ts";
+import type { Clock, Timer } from "../../runtime/clock.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import type { EtcdEndpoint } from "./endpoints.ts";
@@ -77,12 +77,12 @@ function firstConnection(
     const decided = new AbortController();
     const failures: unknown[] = [];
     let started = 0;
-    let timer = clock.setTimer(0, () => {}, { keepAlive: false });
+    let timer: Timer | undefined;
 
     const won = (connection: Connection): void => {
       if (decided.signal.aborted) connection.close();
       decided.abort();
-      timer.cancel();
+      timer?.cancel();
       resolve(connection);
     };
     const lost = (failure: unknown): void => {
@@ -91,7 +91,7 @@ function firstConnection(
       else tryNext();
     };
     const tryNext = (): void => {
-      timer.cancel();
+      timer?.cancel();
       const endpoint = order[started];
       if (endpoint === undefined || decided.signal.aborted) return;
       started++;
