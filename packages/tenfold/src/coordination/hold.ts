@@ -99,7 +99,9 @@ export function holdOf({ coordinator, name, entry, session, runtime }: HoldParts
     try {
       return await guard.run({ name, token, key, session }, work);
     } catch (error) {
-      if (isTenfoldError(error, "TENFOLD_COORDINATION_FENCED")) over.abort(error);
+      const isFenced = isTenfoldError(error, "TENFOLD_COORDINATION_FENCED");
+      // Not when it is of another hold, whose effect stands within this one's.
+      if (isFenced && error.details.token === token) over.abort(error);
       throw error;
     }
   };
@@ -113,9 +115,9 @@ export function holdOf({ coordinator, name, entry, session, runtime }: HoldParts
     try {
       return await work(signal);
     } finally {
-      const overlaps = session.state === "lost" || signal.aborted;
-      if (overlaps)
-        runtime.log.warn("an effect without a guard outlived its hold", { name, reason });
+      // The state is asked for besides: a timer that tells the signal may be late.
+      const isOver = session.state === "lost" || signal.aborted;
+      if (isOver) runtime.log.warn("an effect without a guard outlived its hold", { name, reason });
     }
   };
   const effect = async (

@@ -45,7 +45,7 @@ test("joins, changes its word, joins again after a loss, and leaves", async () =
 });
 
 test("a later member of the same name is left alone", async () => {
-  const { client, clock, runtime, session } = stand();
+  const { store, client, clock, runtime, session } = stand();
   const member = joinGroup({ coordinator: client, session, key, value: "old", runtime });
   await member.joined;
   const successor = createKeptSession(client, { runtime });
@@ -54,8 +54,23 @@ test("a later member of the same name is left alone", async () => {
   member.update("old again");
   await clock.advance(3_000);
   expect((await client.get(key))?.value).toBe("new");
+  store.endSession(session.current?.id ?? "");
+  await clock.advance(3_000);
+  expect((await client.get(key))?.value).toBe("new");
   await member.leave();
   expect((await client.get(key))?.value).toBe("new");
   await other.leave();
   await Promise.all([session.close(), successor.close()]);
+});
+
+test("an entry that was removed by hand stands again with the next word", async () => {
+  const { client, clock, runtime, session } = stand();
+  const member = joinGroup({ coordinator: client, session, key, value: "one", runtime });
+  await member.joined;
+  await client.transact({ change: [{ delete: key }] });
+  member.update("two");
+  await clock.advance(1_000);
+  expect((await client.get(key))?.value).toBe("two");
+  await member.leave();
+  await session.close();
 });

@@ -38,7 +38,7 @@ interface Standing {
 
 /**
  * Joins a group, and again after every loss of the session, with waits of random length between
- * attempts. A later member of the same name replaces this one's entry, which then is left alone.
+ * attempts. When a later member of the same name takes the entry over, this one stays out.
  */
 export function joinGroup(options: MembershipOptions): Membership {
   const { coordinator, key } = options;
@@ -49,6 +49,7 @@ export function joinGroup(options: MembershipOptions): Membership {
   let { value } = options;
   let session: Session | undefined;
   let standing: Standing | undefined;
+  let isReplaced = false;
 
   /** Puts what shall stand. False when that did not succeed and may be tried again. */
   const put = async (under: Session, shall: string): Promise<boolean> => {
@@ -57,10 +58,15 @@ export function joinGroup(options: MembershipOptions): Membership {
     const when = isFirst ? [] : [{ key, ownedBy: under }];
     const signal = AbortSignal.any([stop.signal, under.signal]);
     const change = [{ put: key, value: shall, session: under }];
-    const result = await coordinator.transact({ when, change }, { signal });
+    const asked = { when, change, otherwiseRead: [key] };
+    const result = await coordinator.transact(asked, { signal });
     if (result.outcome === "indeterminate") return false;
     if (result.outcome === "refused") {
-      log.warn("another member of the same name took over", { key });
+      // Absent: somebody removed it by hand, and it is put again.
+      isReplaced = result.reads.length > 0;
+      if (isReplaced) log.warn("another member of the same name took over", { key });
+      else standing = undefined;
+      return isReplaced;
     }
     standing = { session: under, value: shall };
     joined.resolve();
@@ -68,6 +74,7 @@ export function joinGroup(options: MembershipOptions): Membership {
     return true;
   };
   const isDone = (): boolean =>
+    isReplaced ||
     session === undefined ||
     session.signal.aborted ||
     (standing?.session === session && standing.value === value);

@@ -92,6 +92,11 @@ export function settingsAdmin(options: SettingsAdminOptions): SettingsAdmin {
     if (row !== undefined) return row;
     throw unknownSetting(name, rows);
   };
+  const defined = async (name: string, call?: CallOptions): Promise<SettingDefinition> => {
+    const entry = await coordinator.get(`${keys.settingDefinitions()}${name}`, call);
+    if (entry === undefined) throw unknownSetting(name, await list(call));
+    return parseDefinition(entry.value, name);
+  };
   const recorded = async (name: string, call?: CallOptions) => {
     const entry = await coordinator.get(historyKey(name), call);
     return { entry, changes: entry === undefined ? [] : parseHistory(entry.value) };
@@ -102,13 +107,12 @@ export function settingsAdmin(options: SettingsAdminOptions): SettingsAdmin {
     next: (changes: readonly SettingChange[]) => { value: SettingValue | undefined; why: string },
     call?: CallOptions,
   ): Promise<SettingChange> => {
-    const { definition } = await known(name, call);
-    if (definition === undefined) throw unknownSetting(name, await list(call));
     checkText("by", by, 1, 100);
     checkText("why", why ?? "", 0, 200);
+    const [definition, first] = await Promise.all([defined(name, call), recorded(name, call)]);
     const id = random.below(2 ** 32).toString(36) + random.below(2 ** 32).toString(36);
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const { entry, changes } = await recorded(name, call);
+      const { entry, changes } = attempt === 0 ? first : await recorded(name, call);
       // The answer to the attempt before was lost, or came too late.
       const ours = changes.find((one) => one.id === id);
       if (ours !== undefined) return ours;
@@ -120,15 +124,11 @@ export function settingsAdmin(options: SettingsAdminOptions): SettingsAdmin {
         ...{ change: last + 1, id, by, atMs: clock.wallNow(), why: reason },
         ...(value !== undefined && { value }),
       };
-      const kept = [change, ...changes].slice(0, settingLimits.historyMax);
+      const kept = formatHistory([change, ...changes].slice(0, settingLimits.historyMax));
+      const when = [unchanged(historyKey(name), entry)];
+      const present = { put: valueKey(name), value: formatChange(change) };
       const result = await coordinator.transact(
-        {
-          when: [unchanged(historyKey(name), entry)],
-          change: [
-            { put: valueKey(name), value: formatChange(change) },
-            { put: historyKey(name), value: formatHistory(kept) },
-          ],
-        },
+        { when, change: [present, { put: historyKey(name), value: kept }] },
         call,
       );
       if (result.outcome === "applied") return change;
