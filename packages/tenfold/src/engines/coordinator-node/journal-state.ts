@@ -125,12 +125,14 @@ function revisedOf(
   const told = decodeEvents(events).map((event, sub): StoreEvent => {
     if (event.kv === undefined) throw new RangeError("an event without content");
     const key = keyText(event.kv.key);
-    const now = event.type === eventType.put ? ownedEntry(event.kv, sub) : undefined;
     const before = applies ? entries.get(key) : undefined;
+    const isPut = event.type === eventType.put;
+    const now = isPut ? ownedEntry(event.kv, sub, before?.key) : undefined;
     if (applies && now !== undefined) entries.set(key, now);
     else if (applies) entries.delete(key);
     const end = at + wireLength(events, at);
-    const wire = Uint8Array.from(events.subarray(at, end));
+    // From Node's pool, as those of new changes: a buffer of its own each would be dearer.
+    const wire = Buffer.from(events.subarray(at, end));
     at = end;
     return { key, now, before, wire };
   });
@@ -149,8 +151,12 @@ function wireLength(wire: Uint8Array, start: number): number {
 }
 
 /** What was read shares its memory with the whole file. */
-function ownedEntry(kv: Decoded<typeof keyValue>, sub: number): StoredEntry {
-  return { ...kv, key: Uint8Array.from(kv.key), value: Uint8Array.from(kv.value), sub };
+function ownedEntry(
+  kv: Decoded<typeof keyValue>,
+  sub: number,
+  key: Uint8Array = Uint8Array.from(kv.key),
+): StoredEntry {
+  return { ...kv, key, value: Uint8Array.from(kv.value), sub };
 }
 
 /** Content for one frame at most; entries of a megabyte make larger ones. */
