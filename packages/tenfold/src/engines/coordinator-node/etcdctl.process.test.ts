@@ -24,6 +24,8 @@ function commandOn(server: CoordinatorServer, ...flags: string[]): Command {
   const endpoint = `127.0.0.1:${server.address.port}`;
   return async (args, input) => {
     const child = spawn(etcdctl, [`--endpoints=${endpoint}`, ...flags, ...args], { env });
+    // Most commands end without reading what they are given.
+    child.stdin.on("error", () => {});
     child.stdin.end(input ?? "");
     let said = "";
     child.stdout.on("data", (chunk) => {
