@@ -44,8 +44,11 @@ export function admission(options: AdmissionOptions): Admission {
   const inTurn = limited(triesMax, triesWaitingMax);
   const isToken = (given: string): boolean =>
     expected !== undefined && timingSafeEqual(digest(given), expected);
+  // Clients send the same authority with every call: reading it is the dearest part of a check.
+  let last = { authority: "", hostName: "" };
   const isOurName = (authority: string, localAddress: string): boolean => {
-    const asked = isTls ? host : hostName(authority);
+    if (last.authority !== authority) last = { authority, hostName: hostName(authority) };
+    const asked = isTls ? host : last.hostName;
     return asked === "localhost" || asked === host || asked === localAddress;
   };
   return {
@@ -108,13 +111,6 @@ function isGrpc(contentType: string | undefined): boolean {
   return contentType?.startsWith("application/grpc") === true;
 }
 
-/** Clients send the same authority with every call: reading it is the dearest part of a check. */
-let lastRead = { authority: "", hostName: "" };
-
 function hostName(authority: string): string {
-  if (lastRead.authority !== authority) {
-    const read = URL.parse(`http://${authority}`)?.hostname.replace(/^\[|\]$/g, "") ?? "";
-    lastRead = { authority, hostName: read };
-  }
-  return lastRead.hostName;
+  return URL.parse(`http://${authority}`)?.hostname.replace(/^\[|\]$/g, "") ?? "";
 }

@@ -165,6 +165,8 @@ function createJournal(storage: LogFolder): OpenJournal {
       await inTurn(() => takeOver(next, told, frames));
     } catch (error) {
       await next.close();
+      // On a full disk it would be in the way.
+      await storage.remove(nextFile).catch(() => {});
       // Not at once again: the disk may be full.
       stateBytes = log?.end ?? 0;
       throw error;

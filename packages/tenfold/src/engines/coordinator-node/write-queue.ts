@@ -108,7 +108,7 @@ export function createWriteQueue(parts: WriteQueueParts): WriteQueue {
     durableRevision = store.revision;
     if (compacted !== undefined) history.compact(compacted);
     history.trim();
-    if (revised.length > 0) parts.onDurable(revised);
+    if (revised.length > 0) tell(parts, revised);
     for (const one of batch) one.answer();
   };
   const work = async (): Promise<void> => {
@@ -154,6 +154,15 @@ export function createWriteQueue(parts: WriteQueueParts): WriteQueue {
       await working;
     },
   };
+}
+
+/** A fault in telling watchers must not keep the writers waiting for ever. */
+function tell({ onDurable, log }: WriteQueueParts, revised: readonly Revised[]): void {
+  try {
+    onDurable(revised);
+  } catch (error) {
+    log.error("watchers could not be told of a commit", { error });
+  }
 }
 
 function newest(batch: readonly Applied[]): bigint | undefined {
