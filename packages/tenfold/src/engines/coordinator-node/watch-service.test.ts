@@ -37,8 +37,8 @@ function setUp(changed: Partial<typeof coordinatorNodeLimits> = {}) {
   };
   const service = watchService({ hub, header, limits, clock, revision });
   const receiver = service(call);
-  const send = (request: Encodable<typeof watchRequest>) =>
-    receiver.message(encode(watchRequest, request));
+  const send = (request: Encodable<typeof watchRequest>): void =>
+    void receiver.message(encode(watchRequest, request));
   return {
     ...{ said, call, receiver, clock, past, hub, send },
     create: (create: Partial<WatchCreateRequest>) =>
