@@ -33,7 +33,7 @@ export interface RunningFleet {
  */
 export function findRunningFleet(data: string | undefined): RunningFleet {
   const folders = data === undefined ? fleetFolders() : [resolve(data)];
-  const running = folders.flatMap((folder) => readSupervisor(folder) ?? []);
+  const running = folders.flatMap((folder) => runningFleetIn(folder) ?? []);
   const [only] = running;
   if (only !== undefined && running.length === 1) return only;
   const message =
@@ -82,7 +82,8 @@ function fleetFolders(): string[] {
   }
 }
 
-function readSupervisor(folder: string): RunningFleet | undefined {
+/** The fleet whose supervisor runs on this data folder, if one does. */
+export function runningFleetIn(folder: string): RunningFleet | undefined {
   try {
     const said = JSON.parse(readFileSync(join(folder, "supervisor.json"), "utf8"));
     const { address, pid, fleet, coordinator } = said;

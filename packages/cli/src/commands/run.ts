@@ -17,7 +17,7 @@ import {
 import { TenfoldError } from "tenfold/runtime";
 
 import { importService, loadFleetFile } from "../fleet-file.ts";
-import { defaultDataFolder } from "../running-fleet.ts";
+import { defaultDataFolder, type RunningFleet, runningFleetIn } from "../running-fleet.ts";
 import { version } from "../version.ts";
 
 /**
@@ -26,15 +26,27 @@ import { version } from "../version.ts";
  */
 export async function run(name: string, options: { readonly fleet: string }): Promise<void> {
   const { definition, path } = await loadFleetFile(options.fleet);
-  const place = inFleetOf(definition, given());
-  const dataFolder = defaultDataFolder(definition, place.host);
-  const plan = planFleet(definition, { dataFolder, ...place });
+  const environment = given();
+  const { TENFOLD_HOST: host, TENFOLD_COORDINATOR: named } = environment;
+  const dataFolder = defaultDataFolder(definition, host);
+  // Who is told where the coordinator is need not look who runs here.
+  const beside = named === undefined ? runningFleetIn(dataFolder) : undefined;
+  const coordinator = named ?? beside?.coordinator;
+  const plan = planFleet(definition, {
+    dataFolder,
+    // A fleet of several hosts has no coordinator of its own, and names its hosts.
+    ...(Object.keys(definition.hosts ?? {}).length > 1 && {
+      ...(host === undefined ? {} : { host }),
+      ...(coordinator === undefined ? {} : { coordinator }),
+    }),
+  });
   const own = plan.fleetProcesses.find(({ service }) => service === name);
   if (own === undefined) throw unknownService(name, plan);
   const service = { ...(await moduleOf(own, definition, path)), name };
   const running = await runService(service, {
-    ...fromFleetFile(definition, plan, own),
-    ...given(),
+    ...fromFleetFile(definition, plan, own, beside),
+    ...(host === plan.host && { TENFOLD_ZONE: plan.zone, TENFOLD_ADDRESS: plan.address }),
+    ...environment,
   });
   await running.done;
 }
@@ -63,36 +75,24 @@ async function moduleOf(
   }
 }
 
-/** What the fleet file says, for everything that the environment leaves open. */
+/** What the fleet file and the fleet that runs beside say, where the environment says nothing. */
 function fromFleetFile(
-  definition: FleetDefinition,
+  { coordinator }: FleetDefinition,
   plan: FleetPlan,
   own: ProcessPlan,
+  beside: RunningFleet | undefined,
 ): Record<string, string> {
   const secrets = fleetSecrets(plan, own.stores);
+  const access = beside?.access ?? (coordinator?.kind === "etcd" ? coordinator.access : undefined);
   const joins = existsSync(join(plan.dataFolder, "token"));
   return {
     TENFOLD_FLEET: plan.fleet,
     TENFOLD_VERSION: version,
-    TENFOLD_COORDINATOR: plan.coordinator,
-    ...(definition.coordinator?.kind === "etcd"
-      ? { TENFOLD_COORDINATOR_ACCESS: JSON.stringify(definition.coordinator.access) }
-      : {}),
+    TENFOLD_COORDINATOR: beside?.coordinator ?? plan.coordinator,
+    ...(access === undefined ? {} : { TENFOLD_COORDINATOR_ACCESS: JSON.stringify(access) }),
     TENFOLD_SETTINGS: JSON.stringify(own.settings),
     ...(joins ? { TENFOLD_TOKEN: secrets.token } : {}),
     ...(joins ? { TENFOLD_STORES: JSON.stringify(secrets.stores) } : {}),
-  };
-}
-
-/** A fleet of several hosts has no coordinator of its own: the environment may name it. */
-function inFleetOf(
-  { hosts = {} }: FleetDefinition,
-  { TENFOLD_HOST: host, TENFOLD_COORDINATOR: coordinator }: Record<string, string>,
-): { readonly host?: string; readonly coordinator?: string } {
-  if (Object.keys(hosts).length < 2) return {};
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(coordinator === undefined ? {} : { coordinator }),
   };
 }
 
