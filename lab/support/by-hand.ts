@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { fleetSecrets } from "tenfold/fleet";
+
 import type { LabFleet } from "./fleet.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -27,6 +29,8 @@ export interface ByHandOptions {
   /** Its instance name; not one that the fleet file gives. */
   readonly name: string;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** The stores that it opens. */
+  readonly stores?: readonly string[];
 }
 
 /**
@@ -35,7 +39,7 @@ export interface ByHandOptions {
  * with this process.
  */
 export async function runByHand(options: ByHandOptions): Promise<ByHand> {
-  const { fleet, service, name, settings } = options;
+  const { fleet, service, name, settings, stores = [] } = options;
   const { coordinator, coordinatorAccess: access } = fleet;
   const dataFolder = join(fleet.dataFolder, "by-hand", name);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
@@ -51,6 +55,7 @@ export async function runByHand(options: ByHandOptions): Promise<ByHand> {
         TENFOLD_COORDINATOR: coordinator,
         ...(access && { TENFOLD_COORDINATOR_ACCESS: JSON.stringify(access) }),
         TENFOLD_TOKEN: `file:${join(fleet.dataFolder, "token")}`,
+        TENFOLD_STORES: JSON.stringify(fleetSecrets(fleet, stores).stores),
         ...(settings === undefined ? {} : { TENFOLD_SETTINGS: JSON.stringify(settings) }),
       },
       stdio: ["ignore", "pipe", "inherit", "ipc"],

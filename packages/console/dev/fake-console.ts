@@ -19,7 +19,7 @@ const server = await createConsoleServer({
   listen: { host: "127.0.0.1", port: Number(port) },
   token,
   state: (since) => fleet.view.state(fleet.nowMs(), fleet.timeMs(), since),
-  actions: { kill: async () => {}, restart: async () => {} },
+  actions: { kill: async () => {}, restart: async () => {}, undo: async () => {} },
   assets: await loadAssets(assetsFolder),
   log: silentLog,
 });

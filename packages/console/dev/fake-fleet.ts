@@ -1,3 +1,4 @@
+import type { SettingState } from "../../cli/src/console/console-state.ts";
 import type { FleetView } from "../../cli/src/console/fleet-view.ts";
 import { fleetView } from "../../cli/src/console/fleet-view.ts";
 import type { SupervisedInstance } from "../../cli/src/console/instance-table.ts";
@@ -77,6 +78,13 @@ export function fakeFleet(scenario: Scenario): FakeFleet {
         adminPort: 18_900,
         pid: 4_000,
         version: "0.1.0",
+        zone: hosts.length > 1 ? `z${(index % hosts.length) + 1}` : "local",
+        protocol: "http" as const,
+        weight: service.name === "scrap" && index === 1 ? 0.25 : 1,
+        load: {
+          utilisation: Math.min(0.97, service.perSecond / 400 + index * 0.07),
+          requests: Math.round((service.perSecond * service.medianMs) / 900),
+        },
         startedAtMs: startedMs,
       })),
     ),
@@ -92,6 +100,7 @@ export function fakeFleet(scenario: Scenario): FakeFleet {
     })),
   );
   view.placements([{ store: "posts", slots: 1_024, ranges: slotRanges(shards) }]);
+  view.settings(fakeSettings(begin + ticks * 1_000));
   for (let i = 0; i < ticks; i++) advance();
   view.happened(fakeEvents(scenario, begin + ticks * 1_000));
   if (scenario === "alone") {
@@ -250,6 +259,42 @@ function slotRanges(shards: number) {
     last: (shard + 1) * each - 1,
     shard: `posts-${shard}`,
   }));
+}
+
+function fakeSettings(nowMs: number): readonly SettingState[] {
+  const change = (number: number, value: string, by: string, minutes: number, why: string) => ({
+    number,
+    value,
+    by,
+    atMs: nowMs - minutes * 60_000,
+    why,
+  });
+  return [
+    {
+      name: "posts.previews",
+      description: "Fetch a preview of the URL in a post.",
+      value: "off",
+      problem: undefined,
+      changes: [
+        change(3, "off", "mina", 4, "the page server is slow"),
+        change(2, "on", "jun", 1_500, ""),
+      ],
+    },
+    {
+      name: "posts.page_size",
+      description: "How many posts a page holds when the caller does not say.",
+      value: "20",
+      problem: undefined,
+      changes: [],
+    },
+    {
+      name: "worker.batch",
+      description: undefined,
+      value: "many",
+      problem: "it must be a whole number from 1 to 500",
+      changes: [change(1, "many", "put by hand", 90, "")],
+    },
+  ];
 }
 
 function fakeEvents(scenario: Scenario, nowMs: number) {

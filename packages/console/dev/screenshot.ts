@@ -4,7 +4,7 @@ import { chromium } from "playwright-core";
 /**
  * A picture of a running console:
  * `node packages/console/dev/screenshot.ts URL OUT.png [--width 1280] [--height 800] [--dark]
- * [--full] [--hover posts-2]`. The URL carries the token: `http://127.0.0.1:8090/?token=…`.
+ * [--full] [--maps] [--hover posts-2]`. The URL carries the token: `http://127.0.0.1:8090/?token=…`.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -13,6 +13,7 @@ const { values, positionals } = parseArgs({
     height: { type: "string", default: "800" },
     dark: { type: "boolean", default: false },
     full: { type: "boolean", default: false },
+    maps: { type: "boolean", default: false },
     hover: { type: "string" },
     browser: { type: "string", default: "/usr/bin/chromium" },
   },
@@ -49,6 +50,10 @@ try {
   // The charts are drawn once the first state was laid out.
   await page.waitForSelector(".chart canvas");
   await page.waitForTimeout(1_500);
+  if (values.maps) {
+    await page.getByRole("link", { name: "Maps" }).click();
+    await page.waitForSelector(".map .members");
+  }
   if (values.hover) await page.getByLabel(new RegExp(`^${values.hover},`)).hover();
   await page.screenshot({ path: file, fullPage: values.full });
   const overflow = await page.evaluate(

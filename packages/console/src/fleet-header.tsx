@@ -1,16 +1,18 @@
 import type { VNode } from "preact";
 import type { ConsoleState, HostState, SourceState } from "../../cli/src/console/console-state.ts";
 import { count, duration, milliseconds, perSecond } from "./format.ts";
+import type { Place } from "./use-place.ts";
 
 export interface FleetHeaderProps {
   readonly state: ConsoleState;
   readonly connected: boolean;
   /** How old the state is, in milliseconds. */
   readonly ageMs: number;
+  readonly place: Place;
 }
 
 /** Name, the two counters that matter, and how the fleet fares now. */
-export function FleetHeader({ state, connected, ageMs }: FleetHeaderProps): VNode {
+export function FleetHeader({ state, connected, ageMs, place }: FleetHeaderProps): VNode {
   const { totals, fleet, startedAtMs, timeMs, sources, hosts } = state;
   const up = startedAtMs === undefined ? undefined : timeMs - startedAtMs;
   const problems = [
@@ -25,6 +27,14 @@ export function FleetHeader({ state, connected, ageMs }: FleetHeaderProps): VNod
         <h1>
           {fleet} <small>up {duration(up)}</small>
         </h1>
+        <nav aria-label="Views">
+          <a href="#fleet" aria-current={place === "fleet" ? "page" : undefined}>
+            Fleet
+          </a>
+          <a href="#maps" aria-current={place === "maps" ? "page" : undefined}>
+            Maps
+          </a>
+        </nav>
         <BigCounter
           label="failed"
           value={totals.failed}

@@ -5,9 +5,11 @@ import { Charts } from "./charts.tsx";
 import { EventList } from "./event-list.tsx";
 import { FleetHeader } from "./fleet-header.tsx";
 import { useLiveState } from "./live-state.ts";
+import { MapsPage } from "./maps/maps-page.tsx";
 import { TopologyPicture } from "./picture/topology-picture.tsx";
 import { ServiceTable } from "./service-table.tsx";
 import { SlotStrip } from "./slot-strip.tsx";
+import { usePlace } from "./use-place.ts";
 
 const noticeForMs = 6_000;
 
@@ -15,6 +17,7 @@ function Page(): VNode {
   const { state, connected, heardMs } = useLiveState();
   const [notice, setNotice] = useState("");
   const nowMs = useNow();
+  const place = usePlace();
   useEffect(() => {
     const timer = window.setTimeout(() => setNotice(""), noticeForMs);
     return () => window.clearTimeout(timer);
@@ -27,6 +30,8 @@ function Page(): VNode {
     setNotice(`${service} restarts, one instance after the other.`);
     run("/api/restart", { service }, `${service} was restarted.`);
   };
+  const undo = (name: string, change: number): void =>
+    run("/api/settings/undo", { name, change }, `${name} is back at what it was before.`);
   if (state === undefined) {
     return (
       <p class="waiting">
@@ -36,16 +41,20 @@ function Page(): VNode {
   }
   return (
     <>
-      <FleetHeader state={state} connected={connected} ageMs={nowMs - heardMs} />
-      <main class={connected ? "" : "stale"}>
-        <TopologyPicture state={state} onKill={kill} onRestart={restart} />
-        <Charts history={state.history} />
-        <ServiceTable services={state.services} onRestart={restart} />
-        {state.placements.map((placement) => (
-          <SlotStrip key={placement.store} placement={placement} />
-        ))}
-        <EventList events={state.events} />
-      </main>
+      <FleetHeader state={state} connected={connected} ageMs={nowMs - heardMs} place={place} />
+      {place === "maps" ? (
+        <MapsPage state={state} stale={!connected} onUndo={undo} />
+      ) : (
+        <main class={connected ? "" : "stale"}>
+          <TopologyPicture state={state} onKill={kill} onRestart={restart} />
+          <Charts history={state.history} />
+          <ServiceTable services={state.services} onRestart={restart} />
+          {state.placements.map((placement) => (
+            <SlotStrip key={placement.store} placement={placement} />
+          ))}
+          <EventList events={state.events} />
+        </main>
+      )}
       <p class={notice === "" ? "notice" : "notice shown"} role="status">
         {notice}
       </p>

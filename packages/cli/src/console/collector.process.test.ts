@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { fleetKeys } from "tenfold/coordination";
 import { formatMember } from "tenfold/discovery";
 import { createMemoryCoordinator } from "tenfold/engines/memory";
+import { createSettings, defineSettings, settingsAdmin } from "tenfold/flags";
 import { encodeSlotMap, evenSlotMap } from "tenfold/partitioning";
 import { encodeTopology } from "tenfold/replication";
 import { systemClock, systemRuntime } from "tenfold/runtime";
@@ -88,6 +89,12 @@ test("maps, metrics and supervisor come together; what falls silent leaves its l
     ],
   });
 
+  const definitions = defineSettings({
+    "items.limit": { kind: "number", default: 10, min: 1, max: 99, description: "How many." },
+  });
+  const settings = createSettings({ coordinator, fleet: "shop", definitions });
+  const admin = settingsAdmin({ coordinator, fleet: "shop" });
+
   const view = fleetView("shop", "local");
   const state = (): ConsoleState => view.state(systemClock.now(), systemClock.wallNow());
   collector = createCollector({
@@ -115,6 +122,14 @@ test("maps, metrics and supervisor come together; what falls silent leaves its l
   const ranges = [{ first: 0, last: 15, shard: "db-0" }];
   expect(well.placements).toEqual([{ store: "db", slots: 16, ranges }]);
   expect(well.events.map(({ message }) => message)).toEqual(["ready"]);
+  expect(well.members).toMatchObject([{ name: "items-1", service: "items", zone: "z", weight: 1 }]);
+  await expect.poll(() => state().settings).toMatchObject([{ name: "items.limit", value: "10" }]);
+  await admin.set({ name: "items.limit", value: 7, by: "mina", why: "too many" });
+  const change = { number: 1, value: "7", by: "mina", why: "too many" };
+  await expect
+    .poll(() => state().settings)
+    .toMatchObject([{ name: "items.limit", value: "7", changes: [change] }]);
+  await settings.close();
 
   for (const server of open.splice(0)) server.close().closeAllConnections();
   await coordinator.close();

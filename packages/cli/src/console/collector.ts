@@ -8,12 +8,13 @@ import type { FleetView } from "./fleet-view.ts";
 import { fetchText } from "./http-fetch.ts";
 import { memberSample } from "./member-sample.ts";
 import { placementReader } from "./placement-reader.ts";
+import { readSettings } from "./settings-reader.ts";
 import type { SupervisorClient } from "./supervisor-client.ts";
 
 export interface CollectorOptions {
   readonly fleet: string;
   readonly view: FleetView;
-  readonly coordinator: Pick<Coordinator, "get" | "list" | "watch">;
+  readonly coordinator: Pick<Coordinator, "get" | "list" | "transact" | "watch">;
   readonly supervisor: SupervisorClient | undefined;
   readonly token: string;
   readonly runtime: Runtime;
@@ -44,7 +45,10 @@ interface Target {
 /** Feeds the view: metrics and supervisor every second, events and maps as they come. */
 export function createCollector(options: CollectorOptions): Collector {
   const stop = new AbortController();
-  const running = [roundLoop(options, stop.signal), eventLoop(options, stop.signal)];
+  const { coordinator, fleet, view, runtime } = options;
+  const { signal } = stop;
+  const settings = readSettings({ coordinator, fleet, runtime, signal, told: view.settings });
+  const running = [roundLoop(options, signal), eventLoop(options, signal), settings];
   const maps = watchMaps(options, stop.signal);
   return {
     async close() {

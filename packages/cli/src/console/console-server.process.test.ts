@@ -29,6 +29,12 @@ beforeAll(async () => {
       async restart(service) {
         done.push(`restart ${service}`);
       },
+      async undo(setting, change) {
+        if (change === 1) {
+          throw new TenfoldError("TENFOLD_FLAGS_CHANGED_MEANWHILE", "it is at change 2");
+        }
+        done.push(`undo ${setting} ${change}`);
+      },
     },
     assets: new Map([["/", asset]]),
     log: silentLog,
@@ -209,6 +215,24 @@ describe("actions", () => {
     const body = JSON.stringify({ instance: "gone" });
     const answer = await call("/api/kill", { method: "POST", headers, body });
     expect([answer.status, JSON.parse(answer.body).error.message]).toEqual([502, "no answer"]);
+  });
+
+  test("a setting is put back, unless it was changed since", async () => {
+    const headers = { ...json, ...bearer };
+    const undo = (body: object) =>
+      call("/api/settings/undo", { method: "POST", headers, body: JSON.stringify(body) });
+    expect((await undo({ name: "posts.previews", change: 2 })).status).toBe(200);
+    expect(done.splice(0)).toEqual(["undo posts.previews 2"]);
+    const late = await undo({ name: "posts.previews", change: 1 });
+    expect(late.status).toBe(409);
+    for (const body of [{}, { name: "x" }, { change: 2 }, { name: "x", change: "2" }]) {
+      expect((await undo(body)).status).toBe(400);
+    }
+    const byCookie = { ...json, cookie: await cookie() };
+    const body = JSON.stringify({ name: "posts.previews", change: 2 });
+    const forged = { method: "POST", headers: byCookie, body };
+    expect((await call("/api/settings/undo", forged)).status).toBe(403);
+    expect(done).toEqual([]);
   });
 
   test("an unknown path is a 404", async () => {

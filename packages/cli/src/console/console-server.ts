@@ -27,6 +27,8 @@ export interface ConsoleServerOptions {
 export interface ConsoleActions {
   kill(instance: string): Promise<void>;
   restart(service: string): Promise<void>;
+  /** Takes a setting's change back, if it is still the last one. */
+  undo(setting: string, change: number): Promise<void>;
 }
 
 export interface ConsoleServer {
@@ -137,6 +139,9 @@ async function answer(
     case "POST /api/restart":
       await actions.restart(await nameIn(request, "service"));
       return sendJson(response, 202, {});
+    case "POST /api/settings/undo":
+      await undoSetting(actions, await readJson(request));
+      return sendJson(response, 200, {});
   }
   const asset = request.method === "GET" ? assets.get(url.pathname) : undefined;
   if (asset !== undefined) return sendAsset(response, asset);
@@ -161,8 +166,21 @@ function login({ guard }: Desk, response: ServerResponse, token: string | null):
   }
 }
 
+async function undoSetting(actions: ConsoleActions, body: unknown): Promise<void> {
+  const { change } = Object(body) as { readonly change?: unknown };
+  if (!Number.isSafeInteger(change)) {
+    const message = "The body must name the change to undo, by its number.";
+    throw new TenfoldError("TENFOLD_CONSOLE_REQUEST_INVALID", message);
+  }
+  await actions.undo(nameOf(body, "name"), change as number);
+}
+
 async function nameIn(request: IncomingMessage, key: string): Promise<string> {
-  const name = (Object(await readJson(request)) as Record<string, unknown>)[key];
+  return nameOf(await readJson(request), key);
+}
+
+function nameOf(body: unknown, key: string): string {
+  const name = (Object(body) as Record<string, unknown>)[key];
   if (typeof name === "string" && name !== "" && name.length <= nameMax) return name;
   throw new TenfoldError("TENFOLD_CONSOLE_REQUEST_INVALID", `The body must name the ${key}.`);
 }
@@ -173,6 +191,10 @@ const statusOf: Readonly<Record<string, number>> = {
   TENFOLD_CONSOLE_BUSY: 503,
   TENFOLD_CONSOLE_NOT_BUILT: 503,
   TENFOLD_CONSOLE_SOURCE_FAILED: 502,
+  TENFOLD_FLAGS_SETTING_UNKNOWN: 404,
+  TENFOLD_FLAGS_NOTHING_TO_UNDO: 409,
+  TENFOLD_FLAGS_CHANGED_MEANWHILE: 409,
+  TENFOLD_COORDINATION_UNAVAILABLE: 502,
 };
 
 function sendError(log: Log, response: ServerResponse, error: unknown): void {

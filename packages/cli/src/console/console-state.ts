@@ -13,8 +13,12 @@ export interface ConsoleState {
   readonly instances: readonly InstanceState[];
   readonly links: readonly Link[];
   readonly queues: readonly QueueState[];
+  /** The members map, by name. */
+  readonly members: readonly MemberState[];
+  /** The topology map. */
   readonly shards: readonly ShardState[];
   readonly placements: readonly PlacementState[];
+  readonly settings: readonly SettingState[];
   /** Oldest first. A stream sends the whole history once, then what came since. */
   readonly history: readonly HistoryPoint[];
   /** Oldest first; as `history`. */
@@ -133,6 +137,44 @@ export interface QueueState {
   readonly oldestSeconds: number;
   readonly acceptedPerSecond: number;
   readonly donePerSecond: number;
+}
+
+/** An instance as it is registered. */
+export interface MemberState {
+  readonly name: string;
+  readonly service: string;
+  readonly host: string;
+  readonly zone: string;
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: string;
+  readonly version: string;
+  readonly weight: number;
+  /** What it says of itself, some seconds old; utilisation 0 … 1. */
+  readonly load: { readonly utilisation: number; readonly requests: number } | undefined;
+  readonly startedAtMs: number;
+  /** It was registered over REST and lives by its heartbeats. */
+  readonly ttlMs: number | undefined;
+}
+
+export interface SettingState {
+  readonly name: string;
+  readonly description: string | undefined;
+  /** As people read it; undefined when it cannot be told. */
+  readonly value: string | undefined;
+  /** Why processes do not heed it. */
+  readonly problem: string | undefined;
+  /** The newest first; empty: never changed. */
+  readonly changes: readonly SettingChangeState[];
+}
+
+export interface SettingChangeState {
+  readonly number: number;
+  /** undefined: back to the default. */
+  readonly value: string | undefined;
+  readonly by: string;
+  readonly atMs: number;
+  readonly why: string;
 }
 
 export interface ShardState {

@@ -1,8 +1,9 @@
+import type { Member } from "tenfold/discovery";
 import { createRegistry, exposition, parseExposition } from "tenfold/telemetry";
 import { describe, expect, test } from "vitest";
 
 import { fleetView, type SupervisorState } from "./fleet-view.ts";
-import type { KnownMember, SupervisedInstance } from "./instance-table.ts";
+import type { SupervisedInstance } from "./instance-table.ts";
 import { memberSample } from "./member-sample.ts";
 
 const instance = (name: string, more: Partial<SupervisedInstance> = {}): SupervisedInstance => ({
@@ -25,7 +26,7 @@ const supervisorState = (...instances: SupervisedInstance[]): SupervisorState =>
   instances,
 });
 
-const member = (id: string): KnownMember => ({
+const member = (id: string): Member => ({
   id,
   service: id.replace(/-\d+$/, ""),
   host: "b",
@@ -34,6 +35,9 @@ const member = (id: string): KnownMember => ({
   adminPort: 2,
   pid: 100,
   version: "0.1.0",
+  zone: "z",
+  protocol: "http",
+  weight: 1,
   startedAtMs: 0,
 });
 

@@ -1,20 +1,19 @@
+import type { Member } from "tenfold/discovery";
+
 import type { SavedTotals } from "./client-totals.ts";
 import type {
   ConsoleState,
   HostState,
   Link,
+  MemberState,
   PlacementState,
+  SettingState,
   ShardState,
   SourceState,
 } from "./console-state.ts";
 import { eventBook, type SupervisorEvent } from "./event-book.ts";
 import { type FleetFigures, fleetFigures } from "./fleet-figures.ts";
-import {
-  instanceTable,
-  type KnownMember,
-  type SupervisedInstance,
-  serviceTable,
-} from "./instance-table.ts";
+import { instanceTable, type SupervisedInstance, serviceTable } from "./instance-table.ts";
 
 /** The supervisor's `GET /v1/state`. */
 export interface SupervisorState {
@@ -46,12 +45,13 @@ export interface FleetView {
   happened(events: readonly SupervisorEvent[]): void;
   coordinatorAnswered(nowMs: number): void;
   coordinatorFailed(problem: string): void;
-  members(members: readonly KnownMember[]): void;
+  members(members: readonly Member[]): void;
   shards(shards: readonly ShardState[]): void;
   placements(placements: readonly PlacementState[]): void;
+  settings(settings: readonly SettingState[]): void;
   /** Everything; of history and events only what is newer than `since`, if given. */
   state(nowMs: number, timeMs: number, since?: Change): ConsoleState;
-  readonly knownMembers: readonly KnownMember[];
+  readonly knownMembers: readonly Member[];
   readonly supervised: SupervisorState | undefined;
 }
 
@@ -72,9 +72,10 @@ export function fleetView(
   const supervisor: Source = { answeredMs: undefined, problem: "has not answered yet" };
   const coordinator: Source = { answeredMs: undefined, problem: "has not answered yet" };
   let supervised: SupervisorState | undefined;
-  let members: readonly KnownMember[] = [];
+  let members: readonly Member[] = [];
   let shards: readonly ShardState[] = [];
   let placements: readonly PlacementState[] = [];
+  let settings: readonly SettingState[] = [];
   let firstStartMs = Number.POSITIVE_INFINITY;
 
   return {
@@ -109,6 +110,9 @@ export function fleetView(
     placements(all) {
       placements = all;
     },
+    settings(all) {
+      settings = all;
+    },
     state(nowMs, timeMs, since) {
       const supervisorReachable = supervisor.problem === undefined;
       const instances = instanceTable({
@@ -137,13 +141,26 @@ export function fleetView(
         instances,
         links: mergedLinks(wiring, figures.links()),
         queues: figures.queues(),
+        members: members.toSorted(byName).map(memberState),
         shards,
         placements,
+        settings,
         history: figures.history.filter(({ timeMs: at }) => at > (since?.newerThanMs ?? 0)),
         events: book.events.filter(({ number }) => number > (since?.afterEvent ?? 0)),
       };
     },
   };
+}
+
+function byName(a: Member, b: Member): number {
+  return a.id.localeCompare(b.id, "en", { numeric: true });
+}
+
+function memberState(member: Member): MemberState {
+  const { id, service, host, zone, address, port, protocol, version } = member;
+  const { weight, load, startedAtMs, ttlMs } = member;
+  const where = { host, zone, address, port, protocol };
+  return { name: id, service, ...where, version, weight, load, startedAtMs, ttlMs };
 }
 
 function answered(source: Source, nowMs: number): void {

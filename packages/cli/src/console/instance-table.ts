@@ -1,3 +1,5 @@
+import type { Member } from "tenfold/discovery";
+
 import type { InstanceState, InstanceStatus, ServiceRole, ServiceState } from "./console-state.ts";
 import type { FleetFigures, InstanceFigures } from "./fleet-figures.ts";
 
@@ -19,20 +21,6 @@ export interface SupervisedInstance {
   readonly lastExit?: string | null;
 }
 
-/** One entry of the members map, as far as the console needs it. */
-export interface KnownMember {
-  readonly id: string;
-  readonly service: string;
-  readonly host: string;
-  readonly address: string;
-  readonly port: number;
-  /** Absent for what was registered over REST and has no such port. */
-  readonly adminPort?: number | undefined;
-  readonly pid?: number | undefined;
-  readonly version: string;
-  readonly startedAtMs: number;
-}
-
 export interface InstanceTableInput {
   readonly nowMs: number;
   readonly timeMs: number;
@@ -40,7 +28,7 @@ export interface InstanceTableInput {
   readonly host: string;
   readonly supervisorReachable: boolean;
   readonly supervised: readonly SupervisedInstance[];
-  readonly members: readonly KnownMember[];
+  readonly members: readonly Member[];
   readonly figures: FleetFigures;
   /** When an instance last ended without being asked to. */
   readonly brokeAtMs: (instance: string) => number | undefined;
@@ -64,7 +52,7 @@ export function instanceTable(input: InstanceTableInput): readonly InstanceState
 
 function fromSupervisor(
   one: SupervisedInstance,
-  member: KnownMember | undefined,
+  member: Member | undefined,
   input: InstanceTableInput,
 ): InstanceState {
   const figures = input.figures.instance(one.name);
@@ -88,7 +76,7 @@ function fromSupervisor(
   };
 }
 
-function fromMember(member: KnownMember, input: InstanceTableInput): InstanceState {
+function fromMember(member: Member, input: InstanceTableInput): InstanceState {
   const figures = input.figures.instance(member.id);
   const role = roleOf(member.service, "service");
   return {

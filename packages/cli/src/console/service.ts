@@ -1,3 +1,4 @@
+import { settingsAdmin } from "tenfold/flags";
 import { defineService, type Service } from "tenfold/fleet";
 import { fileStorage, TenfoldError } from "tenfold/runtime";
 
@@ -27,6 +28,7 @@ export const service: Service = defineService({
     const totals = totalsFile(fileStorage(instance.dataFolder), log);
     const run = await supervisor?.state(context.stopping).catch(() => undefined);
     const view = fleetView(fleet, host, settings.uses, await totals.read(run && runOf(run)));
+    const admin = settingsAdmin({ coordinator, fleet, runtime });
     const server = await createConsoleServer({
       listen: { host: address, port },
       token,
@@ -35,6 +37,9 @@ export const service: Service = defineService({
       actions: {
         kill: (name) => needed(supervisor).kill(name, context.stopping),
         restart: (name) => needed(supervisor).restart(name, context.stopping),
+        async undo(name, change) {
+          await admin.undo({ name, by: "console", ifChange: change });
+        },
       },
       log,
     });
