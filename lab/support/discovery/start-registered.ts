@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const program = fileURLToPath(new URL("registered-process.fixture.ts", import.meta.url));
+const program = fileURLToPath(new URL("./registered-process.fixture.ts", import.meta.url));
 
 export interface RegisteredOptions {
   readonly endpoints: string;

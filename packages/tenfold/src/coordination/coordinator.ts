@@ -53,6 +53,16 @@ export interface Session {
   close(): Promise<void>;
 }
 
+export interface SessionOptions {
+  /** 1,000 … 3,600,000; a server may raise it (`capabilities.minTtlMs`), never lower it. */
+  readonly ttlMs: number;
+  /**
+   * end (default): its entries vanish when it is closed. leave: they stay until the time to live
+   * ends, so that another process can take them over; an engine without time keeps them.
+   */
+  readonly atClose?: "end" | "leave" | undefined;
+}
+
 /** What must hold for a transaction to apply. */
 export type Condition =
   | { readonly key: string; readonly is: "absent" | "present" }
@@ -173,11 +183,7 @@ export interface CoordinatorCapabilities {
  */
 export interface Coordinator {
   readonly capabilities: CoordinatorCapabilities;
-  /**
-   * @param options.ttlMs 1,000 … 3,600,000; a server may raise it (`capabilities.minTtlMs`), never
-   *   lower it.
-   */
-  openSession(options: { readonly ttlMs: number } & CallOptions): Promise<Session>;
+  openSession(options: SessionOptions & CallOptions): Promise<Session>;
   /** The entry, or undefined. */
   get(key: string, options?: ReadOptions): Promise<Entry | undefined>;
   /** All entries whose key starts with `prefix`, sorted by key, as of one revision. */

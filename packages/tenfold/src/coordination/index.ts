@@ -16,6 +16,7 @@ export {
   type ReadOptions,
   type Revision,
   type Session,
+  type SessionOptions,
   type SessionState,
   type Transaction,
   type TransactionResult,

@@ -1,9 +1,14 @@
 import { abortError, errorText, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { backOff } from "./back-off.ts";
-import { type Coordinator, coordinatorDefaults, type Session } from "./coordinator.ts";
+import {
+  type Coordinator,
+  coordinatorDefaults,
+  type Session,
+  type SessionOptions,
+} from "./coordinator.ts";
 
-export interface KeptSessionOptions {
+export interface KeptSessionOptions extends Pick<SessionOptions, "atClose"> {
   /** 1,000 … 3,600,000; default `coordinatorDefaults.sessionTtlMs`. */
   readonly ttlMs?: number;
   readonly runtime?: Partial<Runtime>;
@@ -21,7 +26,7 @@ export interface KeptSession {
    * @returns stops the calls
    */
   onOpen(listener: (session: Session) => void): () => void;
-  /** Closes the session, so that its entries vanish at once. Idempotent, never throws. */
+  /** Closes the session; what becomes of its entries says `atClose`. Idempotent, never throws. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -32,7 +37,7 @@ export function createKeptSession(
   options: KeptSessionOptions = {},
 ): KeptSession {
   const { clock, random, log } = runtimeWith(options.runtime);
-  const ttlMs = options.ttlMs ?? coordinatorDefaults.sessionTtlMs;
+  const { ttlMs = coordinatorDefaults.sessionTtlMs, atClose } = options;
   const listeners = new Set<(session: Session) => void>();
   const stop = new AbortController();
   const pause = backOff(random);
@@ -46,7 +51,7 @@ export function createKeptSession(
     }
   };
   const keepOne = async (): Promise<void> => {
-    const session = await coordinator.openSession({ ttlMs, signal: stop.signal });
+    const session = await coordinator.openSession({ ttlMs, atClose, signal: stop.signal });
     if (stop.signal.aborted) return await session.close();
     pause.reset();
     current = session;

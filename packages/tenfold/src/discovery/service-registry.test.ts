@@ -134,6 +134,21 @@ it("hands an instance over to the registry that hears it", async () => {
   expect(await listed()).toEqual([]);
 });
 
+it("leaves what it keeps to the next registry when it is stopped", async () => {
+  const { registry, clock, listed } = world();
+  const one = registry();
+  await one.register("billing", "b-1", body);
+  const closing = one.close();
+  await clock.advance(3_000);
+  await closing;
+  expect(await listed()).toEqual(["billing/b-1"]);
+  const two = registry();
+  await clock.advance(100);
+  expect((await two.heartbeat("billing", "b-1")).created).toBe(false);
+  await clock.advance(11_000);
+  expect(await listed()).toEqual([]);
+});
+
 it("forgives heartbeats that waited while it was asleep", async () => {
   const { registry, clock, listed } = world();
   let sleptMs = 0;

@@ -10,7 +10,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 export interface SessionClasses {
   /** The kept session for entries that live so long; opened when it is first asked for. */
   of(ttlMs: number): KeptSession;
-  /** @see KeptSession.close */
+  /** Renews them no more: what hangs on them stays until their time to live ends. */
   close(): Promise<void>;
 }
 
@@ -26,7 +26,11 @@ export function sessionClasses(
       const classMs = sessionClassMs(ttlMs);
       const known = classes.get(classMs);
       if (known !== undefined) return known;
-      const made = createKeptSession(coordinator, { ttlMs: classMs, runtime });
+      const made = createKeptSession(coordinator, {
+        ttlMs: classMs,
+        atClose: "leave",
+        runtime,
+      });
       classes.set(classMs, made);
       made.onOpen((session) => onOpen(session, classMs));
       return made;

@@ -92,7 +92,12 @@ export function connectEtcd(options: EtcdOptions): Coordinator {
     ...calls,
     list,
     createOrdered: (entry, options) => createOrdered(calls, entry, runtime, options),
-    async openSession({ ttlMs, signal, timeoutMs = coordinatorDefaults.callTimeoutMs }) {
+    async openSession({
+      ttlMs,
+      atClose = "end",
+      signal,
+      timeoutMs = coordinatorDefaults.callTimeoutMs,
+    }) {
       numberOption("ttlMs", ttlMs, { min: 1_000, max: 3_600_000 });
       const call = { signal, timeoutMs, idempotent: true };
       await channel.identified(call).catch(rethrow);
@@ -102,7 +107,7 @@ export function connectEtcd(options: EtcdOptions): Coordinator {
       const request = { ttl: BigInt(Math.ceil(ttlMs / 1_000)) };
       // A grant whose answer is lost leaves a lease that nobody renews: it may well be repeated.
       const { id, ttl } = await channel.unary(grant, request, call).catch(rethrow);
-      const lease = { id, ttlMs: Number(ttl) * 1_000, grantedAt, time, era };
+      const lease = { id, ttlMs: Number(ttl) * 1_000, grantedAt, time, era, atClose };
       const session = leaseSession(channel, runtime, lease);
       sessions.add(session);
       session.signal.addEventListener("abort", () => sessions.delete(session), { once: true });

@@ -32,7 +32,7 @@ interface Stand {
   readonly session: Session;
 }
 
-function setUp(): Stand {
+function setUp(atClose: "end" | "leave" = "end"): Stand {
   const clock = virtualClock();
   let receiver: RpcReceiver | undefined;
   const server: Server = {
@@ -68,7 +68,7 @@ function setUp(): Stand {
   const runtime = { ...systemRuntime, clock, random: seededRandom("lease") };
   const time = steadyTime(clock);
   const era = new AbortController();
-  const lease = { id: 7n, ttlMs, time, grantedAt: time.now(), era: era.signal };
+  const lease = { id: 7n, ttlMs, time, grantedAt: time.now(), era: era.signal, atClose };
   return { clock, server, era, session: leaseSession(channel, runtime, lease) };
 }
 
@@ -80,6 +80,23 @@ test("it is valid from when the acknowledged renewal was sent, not from its answ
   // A renewal is sent every second; the last acknowledged one was sent at 59 s at the latest.
   expect(session.validUntil).toBeLessThanOrEqual(59_000 + ttlMs * 0.94);
   expect(session.validUntil).toBeGreaterThan(57_000 + ttlMs * 0.94);
+});
+
+test("closed, it is revoked, or left to run out for whoever takes its entries over", async () => {
+  for (const [atClose, revoked] of [
+    ["end", 1],
+    ["leave", 0],
+  ] as const) {
+    const { clock, server, session } = setUp(atClose);
+    await clock.advance(2_000);
+    await session.close();
+    await session.close();
+    expect(session.state).toBe("closed");
+    expect(session.signal.aborted).toBe(true);
+    const { streams } = server;
+    await clock.advance(10_000);
+    expect([server.revoked, server.streams]).toEqual([revoked, streams]);
+  }
 });
 
 test("suspended after a third of its time in silence, lost before the whole, for good", async () => {

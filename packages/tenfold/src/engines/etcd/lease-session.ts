@@ -38,6 +38,8 @@ export interface Lease {
   readonly grantedAt: number;
   /** Fires when the store that granted it was replaced. */
   readonly era: AbortSignal;
+  /** What `close` does: revokes it, or lets it run out. */
+  readonly atClose: "end" | "leave";
 }
 
 /**
@@ -100,7 +102,7 @@ export function leaseSession(channel: Channel, runtime: Runtime, lease: Lease): 
     close() {
       const wasOpen = over === undefined;
       finish("closed");
-      if (!wasOpen) return closed ?? Promise.resolve();
+      if (!wasOpen || lease.atClose === "leave") return closed ?? Promise.resolve();
       closed = channel
         .unary(revoke, { id: lease.id }, { timeoutMs: revokeTimeoutMs, idempotent: true })
         // The lease then ends by itself.

@@ -79,10 +79,10 @@ export function createMemoryCoordinator(options: MemoryCoordinatorOptions = {}):
   return {
     capabilities,
     ...calls,
-    async openSession({ ttlMs, ...call }) {
+    async openSession({ ttlMs, atClose = "end", ...call }) {
       numberOption("ttlMs", ttlMs, { min: 1_000, max: 3_600_000 });
       await turn(call);
-      const session = memorySession(store, () => clock.now() + ttlMs);
+      const session = memorySession(store, () => clock.now() + ttlMs, atClose);
       sessions.add(session);
       session.signal.addEventListener("abort", () => sessions.delete(session), { once: true });
       return session;
@@ -144,7 +144,11 @@ async function* watchStore(
   }
 }
 
-function memorySession(store: MemoryStore, validUntil: () => number): Session {
+function memorySession(
+  store: MemoryStore,
+  validUntil: () => number,
+  atClose: "end" | "leave",
+): Session {
   const end = new AbortController();
   let state: SessionState = "active";
   const over = (to: SessionState): void => {
@@ -167,7 +171,7 @@ function memorySession(store: MemoryStore, validUntil: () => number): Session {
     },
     async close() {
       over("closed");
-      store.endSession(id);
+      if (atClose === "end") store.endSession(id);
     },
   };
 }
