@@ -70,7 +70,7 @@ it("sends JSON with bigints as text, the query, the deadline, and reads the answ
 
 it("loses no repeatable call when an instance is killed and another one hangs", async () => {
   const three = await servers(3);
-  const client = clientOf(three, { policy: { tryTimeoutMs: 300 } });
+  const client = clientOf(three, { policy: { tryTimeoutMs: 300, breaker: false } });
   let next = 0;
   const failures: unknown[] = [];
   const names = new Set<string>();
