@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 
 import { afterEach, describe, expect, it } from "vitest";
 
+import { saysRetryStop } from "../resilience/call-chain.ts";
 import { isTenfoldError } from "../runtime/errors.ts";
 import { createRegistry } from "../telemetry/registry.ts";
 import { type ChildServer, startChildServer } from "../testing/child-server.ts";
@@ -239,6 +240,20 @@ it("says which limit was met", async () => {
   );
   await client.close();
   expect(await get({})).toBe("TENFOLD_DISCOVERY_CLOSED");
+});
+
+it("lets those above ask again when nobody could be reached, but not after an attempt", async () => {
+  const get = { method: "GET", path: "/", deadlineMs: 60 };
+  const unreached = await clientOf([])
+    .request(get)
+    .catch((error: unknown) => error);
+  expect(saysRetryStop(unreached)).toBe(false);
+  const silent = (await servers(1)) as [ChildServer];
+  const query = { ms: 1_000 };
+  const late = await clientOf(silent)
+    .request({ ...get, query })
+    .catch((error: unknown) => error);
+  expect(saysRetryStop(late)).toBe(true);
 });
 
 it("aborts with its caller's signal and says when nobody is listed", async () => {

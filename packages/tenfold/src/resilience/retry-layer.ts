@@ -50,7 +50,8 @@ export function retryLayer(budget: RetryBudget, options: RetryOptions = {}): Cal
 
   const giveUp = (call: Call, why: string, failure: unknown): void => {
     if (call.fault === undefined) return;
-    markRetryStop(failure);
+    // What nobody could be sent has cost nobody anything: those above have time that this had not.
+    if (call.fault !== "unreachable") markRetryStop(failure);
     // What a layer turned away is recorded already.
     if (call.outcome !== "ignored") call.record("gaveUp", why, 0);
   };
