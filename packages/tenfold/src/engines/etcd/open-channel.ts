@@ -7,7 +7,7 @@ import { type StoreCheck, storeCheck } from "./store-check.ts";
 import type { EtcdTlsOptions } from "./tls.ts";
 
 export interface EtcdOptions {
-  /** `http://127.0.0.1:2379`, several of them, or `etcd://host1:2379,host2:2379`. */
+  /** `etcd://host1:2379,host2:2379` (as `http:`), `https://host1:2379,host2:2379`, or a list. */
   readonly endpoints: string | readonly string[];
   /** Sent with every call; what the embedded node wants. */
   readonly token?: string | undefined;
