@@ -96,6 +96,7 @@ async function measure(lab: Lab, endpoints: string): Promise<Seen> {
       });
       children.push(child);
     }
+    await until(lab, async () => (await admin.list()).length === 1);
     return await changes(lab, admin, arrivals);
   } finally {
     await Promise.all(children.map(end));
@@ -141,9 +142,9 @@ function allSeen(
 }
 
 /** Gives up after five seconds: what is missing then is counted. */
-async function until(lab: Lab, check: () => boolean): Promise<void> {
+async function until(lab: Lab, check: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 5_000;
-  while (!check() && performance.now() < deadline) await pause(lab, 1);
+  while (!(await check()) && performance.now() < deadline) await pause(lab, 1);
 }
 
 function judge(lab: Lab, ground: string, seen: Seen): void {

@@ -1,6 +1,7 @@
 // A process that follows a fleet's settings many times over and tells when each follower saw what.
 import { connectEtcd } from "tenfold/engines/etcd";
 import { createSettings } from "tenfold/flags";
+import { systemClock } from "tenfold/runtime";
 
 import { labSettings } from "./lab-settings.ts";
 
@@ -33,6 +34,8 @@ function note(round: number): void {
 for (let index = 0; index < watchers; index++) {
   const settings = createSettings({ coordinator, fleet, definitions: labSettings });
   void (async () => {
+    // Not before it is heard: the default would be taken for the first value.
+    while (settings.source !== "coordinator") await systemClock.sleep(10);
     let last = -1;
     for await (const values of settings.watch()) {
       const round = values["lab.round"];

@@ -109,7 +109,7 @@ async function simulate(seed: string) {
 
 test("whatever is frozen when, the resource accepts tokens in order, and work goes on", async () => {
   let disordered = 0;
-  for (let seed = 0; seed < 20; seed++) {
+  for (let seed = 0; seed < 8; seed++) {
     const { accepted, attempted, turns, left } = await simulate(`lock-${seed}`);
     expect(accepted, `seed ${seed}`).toEqual(accepted.toSorted());
     expect(new Set(accepted).size, `seed ${seed}`).toBeGreaterThan(10);
@@ -118,5 +118,5 @@ test("whatever is frozen when, the resource accepts tokens in order, and work go
     if (String(attempted) !== String(attempted.toSorted())) disordered++;
   }
   // The canary: without the comparison the same runs are wrong.
-  expect(disordered).toBeGreaterThan(10);
-});
+  expect(disordered).toBeGreaterThan(4);
+}, 30_000);

@@ -20,6 +20,11 @@ export interface WatchedMapOptions {
   /** The process's own: when it was lost, others were, and what vanishes then is not believed. */
   readonly session?: Pick<KeptSession, "onOpen"> | undefined;
   readonly removals?: Partial<RemovalRules>;
+  /**
+   * Called in the same turn whenever the map changed, with the texts as the coordinator has them:
+   * sooner and cheaper than a reader of `watch`. It must not throw, nor keep what it is given.
+   */
+  readonly onChange?: (values: ReadonlyMap<string, string>) => void;
   readonly runtime?: Partial<Runtime>;
 }
 
@@ -85,6 +90,7 @@ class MapWatcher<Value> implements WatchedMap<Value> {
   readonly #held: HeldValues<Value>;
   readonly #guard: ReturnType<typeof removalGuard>;
   readonly #readers = new Set<Notice>();
+  readonly #onChange: WatchedMapOptions["onChange"];
   readonly #known = Promise.withResolvers<void>();
   #saver: MapSaver | undefined;
   #source: MapSource = "nowhere";
@@ -107,6 +113,7 @@ class MapWatcher<Value> implements WatchedMap<Value> {
     const given = options.signal === undefined ? [] : [options.signal];
     this.#signal = AbortSignal.any([this.#stop.signal, ...given]);
     this.#guard = removalGuard(options.removals);
+    this.#onChange = options.onChange;
     this.#held = heldValues(prefix, parse, this.#runtime.log);
     this.#known.promise.catch(() => {});
     if (options.session !== undefined) this.#heed(options.session);
@@ -344,6 +351,7 @@ class MapWatcher<Value> implements WatchedMap<Value> {
 
   #tell(): void {
     this.#known.resolve();
+    this.#onChange?.(this.#held.values);
     for (const reader of this.#readers) reader.notify();
   }
 }

@@ -64,32 +64,26 @@ export function createSettings<Definitions extends SettingDefinitions>(
   const keys = fleetKeys(options.fleet);
   const stop = new AbortController();
   const state = settingsState(definitions);
-  const map = watchedMap(coordinator, keys.settings(), String, {
-    ...{ disk, session, runtime },
-    signal: stop.signal,
-  });
+  const readers = new Set<Notice>();
   const take = (entries: ReadonlyMap<string, string>): void => {
     for (const [name, problem] of state.take(entries)) {
       log.error("a setting is set wrongly and not heeded", { setting: name, problem });
     }
+    for (const reader of readers) reader.notify();
   };
-  const readers = new Set<Notice>();
-  const follow = async (): Promise<void> => {
-    for await (const entries of map.watch()) {
-      take(entries);
-      for (const reader of readers) reader.notify();
-    }
-  };
+  const map = watchedMap(coordinator, keys.settings(), String, {
+    ...{ disk, session, runtime },
+    signal: stop.signal,
+    onChange: take,
+  });
   const settle = async (): Promise<void> => {
     const late = new AbortController();
     const waiting = clock.sleep(settingsDefaults.settleMs, { signal: late.signal });
     await Promise.race([map.ready, waiting]).catch(() => {});
     late.abort();
-    take(map.current);
   };
   const settled = settle();
   const publishing = publish(options, runtime, stop.signal);
-  const following = follow();
   return {
     get current() {
       return state.current;
@@ -126,7 +120,7 @@ export function createSettings<Definitions extends SettingDefinitions>(
 
   async function close(): Promise<void> {
     stop.abort();
-    await Promise.all([publishing, following]);
+    await publishing;
   }
 }
 
