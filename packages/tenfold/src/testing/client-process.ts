@@ -44,7 +44,12 @@ export interface ClientProcess {
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const program = fileURLToPath(new URL(`./client-program.${extension}`, import.meta.url));
 
-/** @param fakeClock path of libfaketime's library, needed for `options.clock` */
+/**
+ * Starts a process with a client and resolves when that is made.
+ *
+ * @param through where the client reaches the servers; undefined leaves it to the module
+ * @param fakeClock path of libfaketime's library, needed for `options.clock`
+ */
 export async function startClientProcess(
   module: ClientModule,
   through: readonly SocketAddress[] | undefined,

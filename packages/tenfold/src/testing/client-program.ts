@@ -45,6 +45,7 @@ interface Module {
 const module = (await import(CLIENT_MODULE as string)) as Module;
 const client = await module.connect(JSON.parse(CLIENT_SETTINGS as string));
 let held: Session | undefined;
+let isClaiming = false;
 
 const tell = (report: ClientReport): void => void process.send?.(report);
 
@@ -78,7 +79,8 @@ async function carryOut(command: ClientCommand): Promise<Omit<ClientReport, "kin
       held = await client.openSession({ ttlMs: command.ttlMs, timeoutMs });
       await putUnder(held, command.key);
       claim();
-      setInterval(claim, claimEveryMs);
+      if (!isClaiming) setInterval(claim, claimEveryMs);
+      isClaiming = true;
       return {};
     }
     case "crowd": {

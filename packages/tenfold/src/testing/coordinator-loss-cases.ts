@@ -26,7 +26,7 @@ function linkCase(
       const [other, holder] = [await connect(), await connectThroughProxy()];
       const open = async () => {
         proxy.set({ delayMs: 0 });
-        const opened = await holder.openSession({ ttlMs: ttlMs + 2 * delayMs });
+        const opened = await holder.openSession({ ttlMs });
         proxy.set({ delayMs }, "toClients");
         return { session: opened, first: opened.validUntil };
       };

@@ -22,6 +22,9 @@ export async function createFaultProxies(targets: readonly SocketAddress[]): Pro
     get connections() {
       return sum((proxy) => proxy.connections);
     },
+    get cuts() {
+      return sum((proxy) => proxy.cuts);
+    },
     get state() {
       return state;
     },

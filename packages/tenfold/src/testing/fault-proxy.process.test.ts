@@ -135,6 +135,7 @@ test("cutAfterBytes lets exactly so many through", async () => {
   client.socket.write("bcdefg");
   await vi.waitFor(() => expect(client.closed).toBe(true));
   expect(client.received).toBe("abcd");
+  expect(proxy.cuts).toBe(1);
   const again = await connect();
   again.socket.write("hello");
   await vi.waitFor(() => expect(again.received).toBe("hello"));

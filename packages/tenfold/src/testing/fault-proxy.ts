@@ -30,6 +30,8 @@ export interface FaultProxy {
   /** Bytes that went from the target to clients. */
   readonly bytesToClients: number;
   readonly connections: number;
+  /** How often `cutAfterBytes` has cut so far. */
+  readonly cuts: number;
   state: LinkState;
   /** Changes some faults, by default both ways; applies to what comes from now on. */
   set(faults: Partial<Faults>, way?: Way): void;
@@ -60,6 +62,7 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
   const faults = { toClients: noFaults, toTarget: noFaults };
   let state: LinkState = "pass";
   let bytesToClients = 0;
+  let cuts = 0;
   const untilCut = { toClients: Number.POSITIVE_INFINITY, toTarget: Number.POSITIVE_INFINITY };
 
   const allow = (way: Way) => (bytes: number) => {
@@ -97,7 +100,11 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
     server.on("error", () => {});
     server.once("close", () => onClose(joined, server));
     const { client } = joined;
-    const common = { cut: reset, clock, random };
+    const cut = (): void => {
+      cuts++;
+      reset();
+    };
+    const common = { cut, clock, random };
     const link = (way: Way, from: Duplex, to: Duplex): FaultyLink => {
       const isSilent = (): boolean => !carries(state, way === "toTarget");
       const parts = { from, to, isSilent, faults: () => faults[way], allow: allow(way) };
@@ -128,6 +135,9 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
     },
     get connections() {
       return open.size;
+    },
+    get cuts() {
+      return cuts;
     },
     get state() {
       return state;

@@ -1,4 +1,12 @@
-export type { ClientModule } from "./client-process.ts";
+export {
+  type ClientClock,
+  type ClientModule,
+  type ClientProcess,
+  type ClientProcessOptions,
+  startClientProcess,
+  trueNow,
+} from "./client-process.ts";
+export type { Claim, ClientCommand, ClientReport } from "./client-program.ts";
 export {
   type CoordinatorConformanceCase,
   type CoordinatorConformanceOptions,
