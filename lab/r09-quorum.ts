@@ -15,7 +15,7 @@ const minorityMs = 3_000;
 const patienceMs = 30_000;
 const prefix = "/lab/r09/";
 
-/** Three real etcd servers under writes: the leader is killed again and again, then two of three. */
+/** Three real etcd servers under writes: the leader killed again and again, then two of three. */
 export const experiment = defineExperiment({
   id: "R9",
   title: "a quorum that loses one server, then two",
