@@ -53,6 +53,8 @@ export interface Balancer<E extends Candidate> {
   pick(now: number, options?: PickOptions): Picked<E> | undefined;
   /** How many endpoints take calls, ejected ones included. */
   readonly size: number;
+  /** Is there one that takes calls and has not failed since it last went well? O(n). */
+  readonly hasWell: boolean;
   /** What was learned of the endpoints, as JSON. Calls under way are not in it. */
   save(now: number): BalancerState;
   /**
@@ -100,6 +102,10 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
 
   get size(): number {
     return this.#able.length;
+  }
+
+  get hasWell(): boolean {
+    return this.#able.some(({ health }) => health.failures === 0);
   }
 
   update(endpoints: readonly E[]): void {

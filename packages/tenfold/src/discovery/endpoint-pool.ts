@@ -18,6 +18,8 @@ export interface EndpointPool {
   readonly service: string;
   /** How many endpoints take calls. */
   readonly size: number;
+  /** One of them has not failed since it last went well. */
+  readonly hasWell: boolean;
   readonly closed: boolean;
   /** The resolver has given a list, be it an empty one, or will give none. */
   readonly listed: boolean;
@@ -81,6 +83,9 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
     service,
     get size() {
       return choice.size;
+    },
+    get hasWell() {
+      return choice.hasWell;
     },
     get closed() {
       return stop.signal.aborted;

@@ -93,6 +93,7 @@ class Picks {
     trip.wentTo(id);
     // Asked again at once, the only server would only say the same.
     if (this.#isEverywhere(trip) || !trip.canSend()) call.mayRetry = false;
+    this.#spare(call);
     return value;
   }
 
@@ -106,12 +107,20 @@ class Picks {
     trip.last = failure;
     trip.wentTo(id);
     if (!trip.canSend()) call.mayRetry = false;
+    this.#spare(call);
     if (!isFree(call, trip, failure) || !trip.canSend()) throw error;
     call.record("rerouted", failure, 0, id);
     this.#options.metrics.retried(failure);
     const next = (again: Call) =>
       this.#isEverywhere(trip) ? this.#wait(again, trip) : this.#go(again, trip);
     return orReject(next, call);
+  }
+
+  /** While one endpoint is well a failure is another's, and says nothing of the service. */
+  #spare(call: Call): void {
+    if (call.outcome === "ignored" || !this.#options.pool.hasWell) return;
+    call.mayRetry ??= call.idempotent;
+    call.outcome = "ignored";
   }
 
   /** Until there is something new to try. */

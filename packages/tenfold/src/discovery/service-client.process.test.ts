@@ -209,6 +209,11 @@ it("asks another instance when one says that it cannot, if the call may be repea
   };
   expect(await statusesOf("GET")).toEqual(new Set([200]));
   expect(await statusesOf("POST")).toContain(503);
+  // Half of all attempts fail, but the service as a whole does not: its circuit stays closed.
+  const cold = clientOf([ill, well], { policy: { breaker: { callsMin: 2 } } });
+  for (let i = 0; i < 20; i++) {
+    expect((await cold.request({ method: "GET", path: "/" })).status).toBe(200);
+  }
   const alone = await clientOf([ill]).request({ method: "GET", path: "/" });
   expect([alone.status, alone.attempts]).toEqual([503, 1]);
 });

@@ -53,7 +53,7 @@ export function retryLayer(budget: RetryBudget, options: RetryOptions = {}): Cal
     // What nobody could be sent has cost nobody anything: those above have time that this had not.
     if (call.fault !== "unreachable") markRetryStop(failure);
     // What a layer turned away is recorded already.
-    if (call.outcome !== "ignored") call.record("gaveUp", why, 0);
+    if (failure !== call.refusal) call.record("gaveUp", why, 0);
   };
 
   const wrap = (inner: CallHandler): CallHandler => {
