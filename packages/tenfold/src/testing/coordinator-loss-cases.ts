@@ -26,7 +26,8 @@ function linkCase(
       const [other, holder] = [await connect(), await connectThroughProxy()];
       const open = async () => {
         proxy.set({ delayMs: 0 });
-        const opened = await holder.openSession({ ttlMs });
+        // Renewed less often than an answer takes: an overdue one sends the client elsewhere.
+        const opened = await holder.openSession({ ttlMs: ttlMs + 5 * delayMs });
         proxy.set({ delayMs }, "toClients");
         return { session: opened, first: opened.validUntil };
       };
