@@ -28,6 +28,7 @@ const victims = [
   "gateway",
   "geoip-1",
   "pages-1",
+  "registry",
   "console",
 ];
 

@@ -9,7 +9,6 @@ export interface FleetKeys {
   topology(store?: string, shard?: string): string;
   /** The entry that says which slot of a store lives on which shard. */
   placement(store: string): string;
-  /** The folder of claimed numbers of one kind, such as Snowflake workers. */
   /** The folder in which the waiters for a lock stand in line. */
   lock(name: string): string;
   /** The folder in which the candidates of an election stand in line. */
@@ -20,6 +19,7 @@ export interface FleetKeys {
   settingDefinitions(): string;
   /** What each setting was before. */
   settingHistory(): string;
+  /** The folder of claimed numbers of one kind, such as Snowflake workers. */
   numbers(kind?: string): string;
   /** `…/hosts/` or, with a name, the entry of the supervisor that runs there. */
   hosts(host?: string): string;

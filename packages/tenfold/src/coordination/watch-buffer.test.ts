@@ -36,6 +36,18 @@ test("a key made and removed before the reader looked was never there", () => {
   expect(buffer.take()).toBeUndefined();
 });
 
+test("the same revision in a later generation is another entry", () => {
+  const buffer = watchBuffer();
+  buffer.snapshot({ entries: [entry("a", 12n)], revision: 12n });
+  buffer.take();
+  const restored = { ...entry("a", 12n), value: "other", token: fencingToken(1, 12n) };
+  buffer.snapshot({ entries: [restored], revision: 12n });
+  expect(buffer.take()).toMatchObject({
+    entries: [restored],
+    changes: [{ kind: "put", entry: restored }],
+  });
+});
+
 test("a snapshot after a gap carries the difference to what was told", () => {
   const buffer = watchBuffer();
   buffer.snapshot({ entries: [entry("a", 1n), entry("b", 2n)], revision: 2n });

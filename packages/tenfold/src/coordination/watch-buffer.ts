@@ -28,7 +28,7 @@ export function watchBuffer(): WatchBuffer {
 
   const set = (key: string, entry: Entry | undefined): void => {
     const before = entries.get(key);
-    if (before?.revision === entry?.revision) return;
+    if (isSame(before, entry)) return;
     if (!unseen.has(key)) unseen.set(key, before);
     if (entry === undefined) entries.delete(key);
     else entries.set(key, entry);
@@ -73,13 +73,18 @@ function differences(
   const changes: EntryChange[] = [];
   for (const [key, before] of seen) {
     const entry = now.get(key);
-    if (entry !== undefined && entry.revision !== before?.revision) {
+    if (entry !== undefined && !isSame(entry, before)) {
       changes.push({ kind: "put", entry });
     } else if (entry === undefined && before !== undefined) {
       changes.push({ kind: "delete", key });
     }
   }
   return changes;
+}
+
+/** Revisions begin anew in a later generation of the store, which the token tells. */
+function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
+  return a?.revision === b?.revision && a?.token === b?.token;
 }
 
 /** By code unit, the same on every machine. */

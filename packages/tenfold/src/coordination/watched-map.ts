@@ -334,7 +334,12 @@ class MapWatcher<Value> implements WatchedMap<Value> {
       if (nextReadAt === undefined) return;
       await clock.sleep(Math.max(0, nextReadAt - clock.now()), { signal });
       try {
-        const { entries } = await this.#coordinator.list(this.#prefix, { signal });
+        const { entries, revision } = await this.#coordinator.list(this.#prefix, { signal });
+        if (this.#revision !== undefined && revision < this.#revision) {
+          // The watch has told of later changes meanwhile: this answer would undo them.
+          await clock.sleep(pause.next(), { signal });
+          continue;
+        }
         const listed = new Set(entries.map(({ key }) => key.slice(this.#prefix.length)));
         const gone = this.#guard.read((name) => listed.has(name), clock.now());
         pause.reset();

@@ -67,6 +67,10 @@ async function writeTemporary(path: string, contents: Uint8Array | string): Prom
   try {
     await file.writeFile(contents);
     await file.sync();
+  } catch (error) {
+    // On a full disk it would stay in the way, one more at each try.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
   } finally {
     await file.close();
   }

@@ -60,7 +60,8 @@ export function history(
     trim() {
       for (const revised of kept.values()) {
         const fits = kept.size <= limits.historyRevisionsMax && size <= limits.historyBytesMax;
-        if (fits) break;
+        // The newest stays, however large: nothing is compacted beyond the store's revision.
+        if (fits || kept.size === 1) break;
         drop(revised);
         compacted = revised.revision + 1n;
       }

@@ -81,7 +81,8 @@ export function replay(records: Iterable<Uint8Array>): JournalState {
     for (const one of record.revised) {
       const isNext = revised.length === 0 || one.revision === revision + 1n;
       if (!isNext) throw new RangeError(`revision ${one.revision} follows on ${revision}`);
-      revised.push(revisedOf(one, entries, one.revision > compacted));
+      // What stands behind the told state came after it, whatever its own commit compacted.
+      revised.push(revisedOf(one, entries, isWhole || one.revision > compacted));
       revision = one.revision;
     }
     for (const lease of record.granted) leases.set(lease.id, lease);

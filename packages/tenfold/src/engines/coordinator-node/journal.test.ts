@@ -102,6 +102,38 @@ test("what was committed is there after a new start, counted", async () => {
   );
 });
 
+test("a change that its own commit compacts away is there after a new start", async () => {
+  const disk = simulatedDisk();
+  const { journal, state } = await open(disk);
+  const revised = [change(2n, "k", undefined, "v")];
+  await journal.commit({ revised, granted: [], ended: [], compacted: 2n });
+  await journal.close();
+  expect(content((await open(disk)).state)).toEqual(content(after(state, revised)));
+});
+
+test("closed while it is written anew, it gives the folder free only afterwards", async () => {
+  const { storage } = simulatedDisk();
+  const free = Promise.withResolvers<void>();
+  const slow = {
+    ...storage,
+    remove: (name: string) => free.promise.then(() => storage.remove(name)),
+  };
+  const whole = { newClusterId: 42n, name: undefined };
+  const first = await openJournal({ storage, ...whole });
+  await first.journal.close();
+  const second = await openJournal({ storage: slow, ...whole });
+  const rewriting = second.journal.rewrite(second.state);
+  // Whoever opens the folder afterwards must not be overtaken by the rename.
+  let isClosed = false;
+  const closing = second.journal.close().then(() => {
+    isClosed = true;
+  });
+  await new Promise(setImmediate);
+  expect(isClosed).toBe(false);
+  free.resolve();
+  await Promise.all([rewriting, closing]);
+});
+
 /** Commits, writes the file anew between, commits; undefined when it could not even start. */
 async function workload(
   disk: SimulatedDisk,

@@ -158,13 +158,15 @@ function createJournal(storage: LogFolder): OpenJournal {
   const writeAnew = async (state: JournalState): Promise<void> => {
     const frames: Uint8Array[] = [];
     missed = frames;
-    await storage.remove(nextFile);
-    const next = await storage.open(nextFile);
+    let next: LogFile | undefined;
     try {
-      const told = await writeFrames(next, logHeadBytes, stateFrames(state));
-      await inTurn(() => takeOver(next, told, frames));
+      await storage.remove(nextFile);
+      const file = await storage.open(nextFile);
+      next = file;
+      const told = await writeFrames(file, logHeadBytes, stateFrames(state));
+      await inTurn(() => takeOver(file, told, frames));
     } catch (error) {
-      await next.close();
+      await next?.close();
       // On a full disk it would be in the way.
       await storage.remove(nextFile).catch(() => {});
       // Not at once again: the disk may be full.
@@ -192,6 +194,8 @@ function createJournal(storage: LogFolder): OpenJournal {
       await inTurn(() => append({ clusterId, name, starts }));
     },
     async close() {
+      // The folder is somebody else's afterwards: no rename may come later.
+      await rewriting?.catch(() => {});
       await this.mark().catch(() => {});
       await inTurn(async () => {
         await log?.close();

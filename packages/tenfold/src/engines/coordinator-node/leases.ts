@@ -94,14 +94,19 @@ const sweepEveryMs = 200;
 
 /** Ends the leases whose time is over, until it is told to stop. */
 export function endLeasesInTime({ leases, writes, clock, log }: LeaseEndParts): () => void {
+  /** Their end waits for the disk already; a disk that stalls must not gather more. */
+  const ending = new Set<bigint>();
   const endThem = (): void => {
     for (const id of leases.expired()) {
+      if (ending.has(id)) continue;
+      ending.add(id);
       writes
         .run((write) => {
           // It may have been renewed or revoked meanwhile.
           if (leases.isExpired(id)) write.endLease(id);
         })
-        .catch((error: unknown) => log.warn("ending a lease failed", { lease: id, error }));
+        .catch((error: unknown) => log.warn("ending a lease failed", { lease: id, error }))
+        .finally(() => ending.delete(id));
     }
   };
   const sweep = (): void => {

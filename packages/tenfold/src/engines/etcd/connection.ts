@@ -161,7 +161,9 @@ function connectionOver(
       return !over && !left;
     },
     call(path, metadata, receiver) {
-      if (over) throw new RpcError(grpcStatus.unavailable, "the connection is gone", false);
+      if (over || left || session.closed || session.destroyed) {
+        throw new RpcError(grpcStatus.unavailable, "the connection is gone", false);
+      }
       const headers = {
         ":method": "POST",
         ":path": path,
