@@ -81,7 +81,7 @@ export class KeptMembers {
   async put(key: string, said: LeasedMember, session: Session): Promise<Put> {
     let member = said;
     let created = true;
-    const revision = await this.#write(key, (entry) => {
+    const written = this.#write(key, (entry) => {
       created = entry === undefined;
       const before = entry?.member;
       // Whoever says the same of itself again has not been started anew.
@@ -90,6 +90,11 @@ export class KeptMembers {
       const value = formatMember(member);
       const stands = entry?.value === value && entry.sessionId === session.id;
       return stands ? undefined : { put: key, value, session };
+    });
+    const revision = await written.catch((error: unknown) => {
+      // It may have been applied, and nobody would keep it.
+      void this.#takeOut(key, session, { key, ownedBy: session });
+      throw error;
     });
     const writtenAt = this.#options.runtime.clock.now();
     const until = writtenAt + member.ttlMs;
@@ -124,21 +129,33 @@ export class KeptMembers {
     const { clock, random, log } = this.#options.runtime;
     const { key } = kept;
     const pause = backOff(random);
+    const value = formatMember(kept.member);
+    let failed = false;
     while (!signal.aborted && this.#kept.get(key) === kept) {
       try {
-        const value = formatMember(kept.member);
+        let others = false;
         const revision = await this.#write(key, (entry) => {
-          const others = entry !== undefined && entry.sessionId !== kept.session.id;
-          return others ? undefined : { put: key, value, session };
+          const owner = entry?.sessionId;
+          const isFree = entry === undefined || owner === kept.session.id;
+          // A heartbeat that came meanwhile has put it under the new session, and knows better.
+          others = !isFree && owner !== session.id;
+          return isFree ? { put: key, value, session } : undefined;
         });
-        // A heartbeat that came meanwhile has put it already, and knows better.
-        if (this.#kept.get(key) === kept) this.#kept.set(key, { ...kept, session, revision });
+        // Another registry keeps it by now: its revision is not ours to expire by.
+        if (others) return;
+        const now = this.#kept.get(key);
+        if (now === kept) this.#kept.set(key, { ...kept, session, revision });
+        // It expired, or was taken out, meanwhile.
+        else if (now === undefined) void this.#takeOut(key, session, { key, revision });
         return;
       } catch (error) {
+        failed = true;
         log.warn("listing again failed", { key, error: errorText(error) });
       }
       await clock.sleep(pause.next(), { signal }).catch(() => {});
     }
+    // An attempt whose answer was lost may have been applied.
+    if (failed) void this.#takeOut(key, session, { key, ownedBy: session });
   }
 
   /** Changes an entry as it is now; `decide` is asked again when others were faster. */
@@ -175,24 +192,24 @@ export class KeptMembers {
         if (lateMs > sleptMs) kept.until += lateMs;
         if (kept.until > now || signal.aborted) continue;
         this.#kept.delete(kept.key);
-        void this.#expire(kept);
+        const { key, session, revision } = kept;
+        void this.#takeOut(key, session, { key, revision });
       }
     }
   }
 
-  /** Takes out what has no heartbeat any more, unless another registry keeps it by now. */
-  async #expire({ key, revision, session }: KeptMember): Promise<void> {
+  /** Takes out what nobody keeps here any more, unless another registry keeps it by now. */
+  async #takeOut(key: string, session: Session, ours: Condition): Promise<void> {
     const { clock, random, log } = this.#options.runtime;
     const signal = AbortSignal.any([this.#stop.signal, session.signal]);
     const pause = backOff(random);
-    const when = [{ key, revision }];
     while (!signal.aborted && !this.#kept.has(key)) {
       try {
         const result = await this.#options.coordinator.transact(
-          { when, change: [{ delete: key }] },
+          { when: [ours], change: [{ delete: key }] },
           { signal },
         );
-        log.info("no heartbeat came", { key, outcome: result.outcome });
+        log.info("nobody keeps it here", { key, outcome: result.outcome });
         if (result.outcome !== "indeterminate") return;
       } catch (error) {
         log.warn("an instance without heartbeats stays listed", { key, error: errorText(error) });

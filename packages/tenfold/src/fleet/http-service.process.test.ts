@@ -200,6 +200,15 @@ describe("answers", () => {
     expect([nothing.status, nothing.body]).toEqual([204, ""]);
   });
 
+  it("ends HEAD of a stream that never ends", async () => {
+    const endless = async function* (): AsyncGenerator<string> {
+      await new Promise(() => {});
+    };
+    const service = await serve({ "GET /": () => ({ status: 200, body: endless() }) });
+    expect(await ask(service, "HEAD", "/")).toMatchObject({ status: 200, body: "" });
+    await expect.poll(() => service.underWay).toBe(0);
+  });
+
   it("takes over a request id that is safe in a log, and makes one otherwise", async () => {
     const service = await serve({
       "GET /": ({ headers }) => ({ status: 200, body: String(headers["x-request-id"]) }),

@@ -126,6 +126,16 @@ test("a queue's data is kept on its host and in its folder", async () => {
   await join("a", own);
 });
 
+test("a host of several that begins anew shows the token again and takes no keys away", async () => {
+  const { token } = await join("a", folder());
+  const stands = { put: keys.placement("db"), value: "of all" };
+  await coordinator.transact({ change: [stands] });
+  const refused = coded("TENFOLD_FLEET_JOIN_REFUSED", "it was given none");
+  await expect(join("b", folder(), { fresh: true })).rejects.toEqual(refused);
+  await join("b", folder(), { fresh: true, join: token });
+  expect((await coordinator.get(stands.put))?.value).toBe(stands.value);
+});
+
 test("a fleet of one host that begins anew leaves nothing but numbers behind", async () => {
   const one = { ...fleet, hosts: { a: { address: "10.0.0.1" } } };
   await join("a", folder(), { of: one });

@@ -34,7 +34,7 @@ export interface JoinOptions {
   readonly storage: Storage;
   /** The fleet's token, for a host that was not in the fleet before. */
   readonly join: string | undefined;
-  /** The folder was emptied, and the fleet, which is this host alone, begins anew. */
+  /** The folder was emptied: a fleet that is this host alone begins anew, keys and token. */
   readonly fresh: boolean;
   readonly version: string;
   readonly runtime: Runtime;
@@ -71,8 +71,10 @@ export const joinDefaults: {
  * TENFOLD_FLEET_JOIN_REFUSED, TENFOLD_FLEET_ALREADY_RUNNING, TENFOLD_FLEET_FILES_DIFFER,
  * TENFOLD_FLEET_STORE_CHANGED, TENFOLD_FLEET_DATA_MISSING
  */
-export async function joinFleet(options: JoinOptions, signal: AbortSignal): Promise<Membership> {
-  const { plan, coordinator, runtime } = options;
+export async function joinFleet(given: JoinOptions, signal: AbortSignal): Promise<Membership> {
+  const { plan, coordinator, runtime } = given;
+  // What the fleet keeps is the other hosts' too, whatever became of this folder.
+  const options = { ...given, fresh: given.fresh && plan.hosts.length === 1 };
   const keys = fleetKeys(plan.fleet);
   const entry = await entryOf(options);
   const session = createKeptSession(coordinator, { runtime });

@@ -17,16 +17,16 @@ export async function* registryEvents(
   { lastEventId, keepAliveMs, clock }: RegistryEventsOptions,
 ): AsyncGenerator<string> {
   yield "retry: 1000\n\n";
-  let next = listings.next();
+  let next = waiter(listings.next(), clock);
   try {
     for (;;) {
-      const result = await within(next, keepAliveMs, clock);
+      const result = await next(keepAliveMs);
       if (result === undefined) {
         yield ": keep-alive\n\n";
         continue;
       }
       if (result.done) return;
-      next = listings.next();
+      next = waiter(listings.next(), clock);
       const id = String(result.value.revision);
       if (id !== lastEventId) yield `id: ${id}\nevent: members\ndata: ${json(result.value)}\n\n`;
       else yield ": nothing has changed\n\n";
@@ -42,13 +42,31 @@ export function json(value: unknown): string {
   return JSON.stringify(value, (_key, each) => (typeof each === "bigint" ? String(each) : each));
 }
 
-function within<Value>(
+/**
+ * Waits for a promise repeatedly, each time for so long; undefined: not yet. With one handler
+ * however often, since a promise keeps every handler until it settles.
+ */
+function waiter<Value>(
   promise: Promise<Value>,
-  timeoutMs: number,
   clock: Pick<Clock, "setTimer">,
-): Promise<Value | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(timeoutMs, () => resolve(undefined), { keepAlive: false });
-    promise.then(resolve, reject).finally(() => timer.cancel());
-  });
+): (timeoutMs: number) => Promise<Value | undefined> {
+  let settled = false;
+  let wake = (): void => {};
+  const onSettled = (): void => {
+    settled = true;
+    wake();
+  };
+  promise.then(onSettled, onSettled);
+  return async (timeoutMs) => {
+    if (!settled) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.setTimer(timeoutMs, resolve, { keepAlive: false });
+        wake = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    return settled ? await promise : undefined;
+  };
 }

@@ -27,6 +27,7 @@ export async function sendStream(
   response.once("close", () => gone.abort());
   response.writeHead(status, { ...headers, ...options.extra });
   response.flushHeaders();
+  if (response.req.method === "HEAD") return void response.end();
   for await (const piece of body) {
     if (gone.signal.aborted) return;
     if (response.write(piece)) continue;
