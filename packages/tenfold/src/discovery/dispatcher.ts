@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
 
+import { TenfoldError } from "../runtime/errors.ts";
+
 /** What is used of undici's `Dispatcher`, of any version and any copy of it. */
 export interface Dispatcher {
   dispatch(options: DispatchOptions, handler: DispatchHandler): boolean;
@@ -65,6 +67,8 @@ type AgentClass = new (options: AgentOptions) => OwnedDispatcher;
 
 /** Where every copy of undici keeps the dispatcher of the process. */
 const globalDispatcher: symbol = Symbol.for("undici.globalDispatcher.1");
+/** Where undici 8 keeps it; under the older name it then puts a wrapper of it. */
+const newerDispatcher: symbol = Symbol.for("undici.globalDispatcher.2");
 
 /** The dispatcher that the global `fetch` takes, by Node's types where they are there. */
 export type FetchDispatcher = RequestInit extends { dispatcher?: infer D }
@@ -74,12 +78,19 @@ export type FetchDispatcher = RequestInit extends { dispatcher?: infer D }
 /**
  * The dispatcher of this process: the one built into Node, unless somebody has set another one. It
  * is the one to `compose` a `serviceInterceptor` on for the global `fetch`.
+ *
+ * @throws TENFOLD_INTERNAL when this version of Node keeps it nowhere that we know
  */
 export function builtInDispatcher(): FetchDispatcher {
   // Node loads its undici, and with it the dispatcher, when one of its classes is asked for.
   void globalThis.Headers;
-  const all = globalThis as unknown as Record<symbol, FetchDispatcher>;
-  return all[globalDispatcher] as FetchDispatcher;
+  const found = held(globalDispatcher);
+  if (found !== undefined) return found;
+  throw new TenfoldError(
+    "TENFOLD_INTERNAL",
+    `Expected the dispatcher of Node's fetch under ${String(globalDispatcher)}, and nothing is ` +
+      `there in Node ${process.versions.node} with undici ${process.versions.undici}.`,
+  );
 }
 
 /**
@@ -87,6 +98,12 @@ export function builtInDispatcher(): FetchDispatcher {
  * something else (a proxy, a mock): then that one has to carry our requests too.
  */
 export function builtInAgent(): AgentClass | undefined {
-  const { constructor: kind } = builtInDispatcher();
+  const found = builtInDispatcher();
+  const isWrapper = found.constructor.name === "Dispatcher1Wrapper";
+  const { constructor: kind } = (isWrapper && held(newerDispatcher)) || found;
   return kind.name === "Agent" ? (kind as unknown as AgentClass) : undefined;
+}
+
+function held(name: symbol): FetchDispatcher | undefined {
+  return (globalThis as unknown as Record<symbol, FetchDispatcher | undefined>)[name];
 }

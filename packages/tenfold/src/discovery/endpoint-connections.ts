@@ -42,18 +42,33 @@ const idleMsMax = 30_000;
 /** Above every limit of a call: the calls have timers of their own. */
 const answerMs = 1_200_000;
 
+/** A connection is there. What it returns is why it is not wanted any more. */
+type Connected = (socket: Socket) => Error | null;
+
 class OwnRoute implements Route {
   readonly origin: string;
   readonly dispatcher: OwnedDispatcher;
   until: number;
   connects = 0;
+  readonly #sockets = new Set<Socket>();
+  #cause: Error | null = null;
 
-  constructor(origin: string, until: number, make: (connected: () => void) => OwnedDispatcher) {
+  constructor(origin: string, until: number, make: (connected: Connected) => OwnedDispatcher) {
     this.origin = origin;
     this.until = until;
-    this.dispatcher = make(() => {
+    this.dispatcher = make((socket) => {
       this.connects++;
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      return this.#cause;
     });
+  }
+
+  cut(cause: Error): void {
+    this.#cause = cause;
+    void this.dispatcher.destroy(cause).catch(() => {});
+    // An agent that was closed before knows its connections no more.
+    for (const socket of this.#sockets) socket.destroy(cause);
   }
 }
 
@@ -67,7 +82,9 @@ export function endpointConnections(
   const routes = new Map<string, OwnRoute>();
   /** The same by the entry of the list, which is what a pick gives. */
   const byEntry = new WeakMap<Endpoint, OwnRoute>();
-  const make = (connected: () => void): OwnedDispatcher => {
+  /** Their last calls are under way. */
+  const retired = new Set<OwnRoute>();
+  const make = (connected: Connected): OwnedDispatcher => {
     const options: AgentOptions = {
       connections: limits.connectionsMax,
       keepAliveTimeout: idleMs,
@@ -80,7 +97,9 @@ export function endpointConnections(
   };
   const retire = (route: OwnRoute): void => {
     route.until = Number.NEGATIVE_INFINITY;
-    void route.dispatcher.close().catch(() => {});
+    retired.add(route);
+    const over = (): void => void retired.delete(route);
+    route.dispatcher.close().then(over, over);
   };
   const renewed = (endpoint: Endpoint, now: number): OwnRoute => {
     const origin = originOf(endpoint);
@@ -110,8 +129,9 @@ export function endpointConnections(
     },
     close() {
       const reason = new TenfoldError("TENFOLD_DISCOVERY_CLOSED", "The client was closed.");
-      for (const { dispatcher } of routes.values()) void dispatcher.destroy(reason).catch(() => {});
+      for (const route of [...routes.values(), ...retired]) route.cut(reason);
       routes.clear();
+      retired.clear();
     },
   };
 }
@@ -129,7 +149,11 @@ export function originOf({ address, port }: Endpoint): string {
   return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
-function connector(timeoutMs: number, clock: Pick<Clock, "setTimer">, done: () => void): Connect {
+function connector(
+  timeoutMs: number,
+  clock: Pick<Clock, "setTimer">,
+  connected: Connected,
+): Connect {
   return ({ hostname, port }, callback) => {
     const socket: Socket = connectSocket({ host: hostname, port: Number(port), noDelay: true });
     const settle = (error: Error | null): void => {
@@ -138,10 +162,7 @@ function connector(timeoutMs: number, clock: Pick<Clock, "setTimer">, done: () =
       if (error !== null) socket.on("error", () => {}).destroy();
       callback(error, error === null ? socket : null);
     };
-    const onConnect = (): void => {
-      done();
-      settle(null);
-    };
+    const onConnect = (): void => settle(connected(socket));
     const timer = clock.setTimer(timeoutMs, () =>
       settle(new Error(`no connection within ${timeoutMs} ms`)),
     );

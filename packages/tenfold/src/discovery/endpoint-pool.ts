@@ -74,8 +74,8 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
       }
     } catch (error) {
       log.error("a resolver ended", { service, error: errorText(error) });
-      isListed = true;
     }
+    isListed = true;
   };
   void run();
 

@@ -152,6 +152,39 @@ describe("an abort gives back place, endpoint and connection", () => {
   });
 });
 
+it("gives up an answer that nobody reads, and one that is read no further", async () => {
+  let open = 0;
+  const port = await serverOf((request, response) => {
+    if (request.url === "/") return void response.end("ok");
+    open++;
+    response.on("close", () => open--);
+    response.write(Buffer.alloc(8 * 1024 * 1024));
+  });
+  const client = clientOf([port], { policy: onePlace, bodyIdleMs: 200 });
+  const unread = await client.fetch("/large");
+  expect(await hasPlace(client)).toBe(false);
+  await expect.poll(() => open, { timeout: 5_000 }).toBe(0);
+  expect(await hasPlace(client)).toBe(true);
+  await expect(unread.text()).rejects.toMatchObject({ code: "TENFOLD_DISCOVERY_CALL_FAILED" });
+  const begun = (await client.fetch("/large")).body?.getReader();
+  await begun?.read();
+  await expect.poll(() => open, { timeout: 5_000 }).toBe(0);
+  expect(await hasPlace(client)).toBe(true);
+});
+
+it("keeps the connection of an answer that has no body", async () => {
+  const ports = new Set<unknown>();
+  const port = await serverOf((request, response) => {
+    ports.add(request.socket.remotePort);
+    response.writeHead(request.url === "/304" ? 304 : 204).end();
+  });
+  const client = clientOf([port], { connectionsMax: 1 });
+  for (const path of ["/204", "/304", "/204"]) {
+    expect((await client.fetch(path)).body).toBeNull();
+  }
+  expect(ports.size).toBe(1);
+});
+
 it("sends a stream again only while nothing was taken from it", async () => {
   const dead = await serverOf(echo);
   await cleanups.pop()?.();
@@ -164,6 +197,26 @@ it("sends a stream again only while nothing was taken from it", async () => {
     expect(await response.json()).toMatchObject({ body: "once" });
   }
   expect((await put(clientOf([ill, ill]))).status).toBe(503);
+});
+
+it("does not say that a stream may be sent again, whatever the method", async () => {
+  const port = await serverOf((request) => {
+    request.resume().on("end", () => request.socket.destroy());
+  });
+  const sent = clientOf([port]).fetch("/", { method: "PUT", body: new Blob(["once"]).stream() });
+  await expect(sent).rejects.toMatchObject({
+    code: "TENFOLD_DISCOVERY_CALL_FAILED",
+    retryable: false,
+  });
+});
+
+it("waits for no list of a resolver that ended without one", async () => {
+  const resolver: Resolver = { async *watch() {} };
+  const client = clientOf([], { resolver, holdMs: 0, policy: { deadlineMs: 5_000 } });
+  await expect(client.fetch("/")).rejects.toMatchObject({
+    code: "TENFOLD_DISCOVERY_NO_ENDPOINT",
+    message: expect.stringMatching(/within \d ms: none is listed/),
+  });
 });
 
 describe("bad input and bad answers", () => {
@@ -296,6 +349,34 @@ it("closes its connections to what left the list, and makes them anew with age",
   await expect.poll(() => sockets.size).toBe(1);
   left.resolve();
   await expect.poll(() => sockets.size).toBe(0);
+});
+
+it("cuts what is under way when it is closed, at what left the list too", async () => {
+  let open = 0;
+  const port = await serverOf((_request, response) => {
+    open++;
+    response.on("close", () => open--);
+    response.write("x");
+  });
+  const left = Promise.withResolvers<void>();
+  const [endpoint] = await firstOf(staticResolver({ posts: [{ address: "127.0.0.1", port }] }));
+  const gone = Promise.withResolvers<void>();
+  const resolver: Resolver = {
+    async *watch() {
+      yield endpoint === undefined ? [] : [endpoint];
+      await left.promise;
+      yield [];
+      gone.resolve();
+    },
+  };
+  const client = clientOf([], { resolver, bodyIdleMs: 600_000 });
+  const text = (await client.fetch("/")).text();
+  left.resolve();
+  await gone.promise;
+  expect(open).toBe(1);
+  await client.close();
+  await expect(text).rejects.toMatchObject({ code: "TENFOLD_DISCOVERY_CALL_FAILED" });
+  await expect.poll(() => open).toBe(0);
 });
 
 async function firstOf(resolver: Resolver): Promise<readonly Endpoint[]> {

@@ -1,4 +1,5 @@
 import type { CallContext } from "../resilience/call-layer.ts";
+import type { Clock, Timer } from "../runtime/clock.ts";
 import { abortError, errorText, TenfoldError } from "../runtime/errors.ts";
 import type { CallCore } from "./call-core.ts";
 import type { DispatchOptions } from "./dispatcher.ts";
@@ -13,7 +14,7 @@ import {
 import { RequestStream } from "./request-stream.ts";
 import type { ServiceCall } from "./service-client.ts";
 import type { ServiceClientLimits } from "./service-client-options.ts";
-import { StreamedAnswer } from "./streamed-answer.ts";
+import { type BodyReader, StreamedAnswer } from "./streamed-answer.ts";
 import { Trip } from "./trip.ts";
 
 /** What the web's `fetch` takes, as far as a call of a service needs it, and a call's options. */
@@ -38,7 +39,8 @@ export async function fetchCall(
   const bytes = body instanceof RequestStream ? undefined : body;
   const sent = requestHeaders(headers, bytes);
   const target = requestTargetOf(path);
-  const idempotent = isIdempotent({ method, headers, idempotent: init.idempotent });
+  const idempotent =
+    stream === undefined && isIdempotent({ method, headers, idempotent: init.idempotent });
   const trip = new Trip(idempotent, 0, stream?.canSend);
   const { signal } = init;
   const run = (context: CallContext): Promise<StreamedAnswer> =>
@@ -62,7 +64,7 @@ export async function fetchCall(
     });
   try {
     const answer = await core.policy.run(run, callOptions(init, idempotent, trip));
-    return responseOf(answer, method);
+    return responseOf(answer, method, { clock: core.runtime.clock, idleMs: limits.bodyIdleMs });
   } catch (error) {
     trip.underWay?.discard();
     core.metrics.failed(error);
@@ -84,7 +86,14 @@ async function readBody(body: FetchInit["body"]): Promise<SentBody | RequestStre
 /** Statuses whose answers have no body, which `Response` insists on. */
 const withoutBody: ReadonlySet<number> = new Set([204, 205, 304]);
 
-function responseOf(answer: StreamedAnswer, method: string): Response {
+/** A body that waits for its reader. */
+interface Patience {
+  readonly clock: Pick<Clock, "setTimer">;
+  /** The longest wait. */
+  readonly idleMs: number;
+}
+
+function responseOf(answer: StreamedAnswer, method: string, patience: Patience): Response {
   const { status, headers, endpoint } = answer;
   const hasBody = method !== "HEAD" && !withoutBody.has(status);
   try {
@@ -92,8 +101,10 @@ function responseOf(answer: StreamedAnswer, method: string): Response {
       [value].flat().map((each): [string, string] => [name, each]),
     );
     const init = { status, headers: list };
-    if (hasBody) return new Response(bodyOf(answer), init);
-    answer.discard();
+    if (hasBody) return new Response(bodyOf(answer, patience), init);
+    // Nothing follows their heads, so reading on costs nothing and keeps the connection.
+    if (status === 204 || status === 304) answer.read(nobody);
+    else answer.discard();
     return new Response(null, init);
   } catch (cause) {
     answer.giveUp(cause as Error, "cancelled");
@@ -105,23 +116,47 @@ function responseOf(answer: StreamedAnswer, method: string): Response {
   }
 }
 
-function bodyOf(answer: StreamedAnswer): ReadableStream<Uint8Array> {
+const nobody: BodyReader = { data: () => true, end() {}, failed() {} };
+
+function bodyOf(answer: StreamedAnswer, { clock, idleMs }: Patience): ReadableStream<Uint8Array> {
   let begun = false;
+  let unread: Timer | undefined;
+  const isRead = (): void => {
+    unread?.cancel();
+    unread = undefined;
+  };
+  // While it is held back no time-out of the connection runs, and it holds its place.
+  const forget = (): void => {
+    const message = `The answer was not read for ${idleMs} ms.`;
+    answer.giveUp(new TenfoldError("TENFOLD_DISCOVERY_CALL_FAILED", message), "cancelled");
+  };
   return new ReadableStream<Uint8Array>(
     {
       pull(controller) {
+        isRead();
         if (begun) return answer.resume();
         begun = true;
         answer.read({
           data(chunk) {
             controller.enqueue(new Uint8Array(chunk));
-            return (controller.desiredSize ?? 0) > 0;
+            const hasRoom = (controller.desiredSize ?? 0) > 0;
+            if (!hasRoom) unread ??= clock.setTimer(idleMs, forget, { keepAlive: false });
+            return hasRoom;
           },
-          end: () => controller.close(),
-          failed: (error) => controller.error(error),
+          end() {
+            isRead();
+            controller.close();
+          },
+          failed(error) {
+            isRead();
+            controller.error(error);
+          },
         });
       },
-      cancel: () => answer.giveUp(new Error("its reader cancelled it"), "cancelled"),
+      cancel() {
+        isRead();
+        answer.giveUp(new Error("its reader cancelled it"), "cancelled");
+      },
     },
     { highWaterMark: 64 * 1024, size: (chunk) => chunk?.byteLength ?? 1 },
   );

@@ -99,7 +99,9 @@ class Picks {
 
   #failed(call: Call, trip: Trip, picked: Picked<Endpoint>, error: unknown): unknown {
     const isCancelled = call.signal?.aborted === true;
-    trip.underWay?.giveUp(error as Error, isCancelled ? "cancelled" : "failure");
+    // Cut by a caller that gave it too little time, it says nothing of the endpoint.
+    const saysNothing = isCancelled || call.outcome === "ignored";
+    trip.underWay?.giveUp(error as Error, saysNothing ? "cancelled" : "failure");
     picked.release();
     const failure = trip.underWay?.failure;
     if (failure === undefined || isCancelled) throw error;

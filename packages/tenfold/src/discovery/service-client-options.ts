@@ -36,7 +36,10 @@ export interface ServiceClientLimits {
   readonly connectionAgeMs: number;
   /** Of `request`: 1 … 1 GiB. */
   readonly responseBytesMax: number;
-  /** A streamed answer of which nothing comes for so long is cut: 1 … 600,000. */
+  /**
+   * A streamed answer of which nothing comes for so long, or whose reader takes none of what is
+   * kept for it, is cut: 1 … 600,000.
+   */
   readonly bodyIdleMs: number;
 }
 

@@ -4,6 +4,8 @@ import { type AddressInfo, createServer } from "node:net";
 
 import { afterEach, describe, expect, it } from "vitest";
 
+import type { Host } from "../balancing/host.ts";
+import type { Picking } from "../balancing/picking.ts";
 import { saysRetryStop } from "../resilience/call-chain.ts";
 import { isTenfoldError } from "../runtime/errors.ts";
 import { createRegistry } from "../telemetry/registry.ts";
@@ -90,6 +92,26 @@ it("loses no repeatable call when an instance is killed and another one hangs", 
   await Promise.all(Array.from({ length: 16 }, lane));
   expect(failures).toEqual([]);
   expect(names).toEqual(new Set(["s0", "s1", "s2"]));
+});
+
+it("holds nothing against an instance that was given no time to answer", async () => {
+  const two = await servers(2);
+  const listed: number[] = [];
+  const picking: Picking = () => ({
+    pick(hosts) {
+      listed.push(hosts.length);
+      return hosts[0] as Host;
+    },
+  });
+  const balancing = { picking, failuresMax: 2, panicShare: 0 };
+  const client = clientOf(two, { balancing, policy: { breaker: false } });
+  for (let i = 0; i < 8; i++) {
+    const call = { method: "GET", path: "/", query: { ms: 1_000 }, deadlineMs: 10 };
+    expect(await codeOf(client.request(call))).toMatch(/DEADLINE_EXCEEDED|TRY_TIMEOUT/);
+  }
+  expect(await codeOf(client.request({ method: "GET", path: "/" }))).toBe("none");
+  // The last call has both to choose from.
+  expect(listed.at(-1)).toBe(2);
 });
 
 it("waits while the only instance restarts, for calls that cannot be repeated too", async () => {

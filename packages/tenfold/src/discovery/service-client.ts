@@ -76,8 +76,9 @@ export interface ServiceClient {
   ): Promise<Answer<ServiceReply, F>>;
   /**
    * The same with the types of the web: a `Response` at the head of the answer, its body as it
-   * comes. The deadline holds until then; after that only the caller's signal and `bodyIdleMs`. A
-   * body that is a stream is sent once: no second attempt after its first part was taken.
+   * comes. The deadline holds until then; after that only the caller's signal and `bodyIdleMs`,
+   * which a reader that stands still runs into as well. A body that is a stream is sent once: no
+   * second attempt after its first part was taken.
    *
    * @param path with query, percent-encoded
    * @throws as `request`, and TENFOLD_DISCOVERY_RESPONSE_INVALID for what no `Response` can be

@@ -92,6 +92,24 @@ function transport(given: readonly Fate[], clock: ReturnType<typeof virtualClock
   return { dispatch: dispatch as unknown as () => boolean, sent };
 }
 
+it.each(["https://posts", "http://others", "no origin"])(
+  "leaves a request to %s alone",
+  (origin) => {
+    const asked: unknown[] = [];
+    const dispatch = (options: unknown, handler: unknown): boolean => {
+      asked.push(options, handler);
+      return true;
+    };
+    const resolver = staticResolver({ posts: [{ address: "127.0.0.1", port: 1 }] });
+    const intercepted = serviceInterceptor({ service: "posts", resolver })(dispatch);
+    const options = { origin, path: "/", method: "GET" };
+    const handler = {};
+    expect(intercepted(options, handler)).toBe(true);
+    expect(asked).toEqual([options, handler]);
+    expect(asked[0]).toBe(options);
+  },
+);
+
 it("gives back every place and pick, and tells each caller one end, whatever happens", async () => {
   await fc.assert(
     fc.asyncProperty(cases, async ({ endpoints, fates: given, requests, holdMs }) => {

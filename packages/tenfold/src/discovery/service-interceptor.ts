@@ -75,7 +75,7 @@ export function serviceInterceptor(options: ServiceInterceptorOptions): ServiceI
     const over = { dispatch } as unknown as Dispatcher;
     // compose() wants a function of exactly two parameters.
     return (asked: AskedRequest, handler: object): boolean => {
-      if (hostOf(asked.origin) !== service) return dispatch(asked as never, handler as never);
+      if (httpHostOf(asked.origin) !== service) return dispatch(asked as never, handler as never);
       new InterceptedRequest(core, over, callerHandler(handler)).start(asked);
       return true;
     };
@@ -135,7 +135,7 @@ class InterceptedRequest {
     const { core, body, headers } = prepared(this.#core, asked);
     const stream = body instanceof RequestStream ? body : undefined;
     const named = Object.fromEntries(pairsOf(headers));
-    const idempotent = isIdempotent({ ...asked, headers: named });
+    const idempotent = stream === undefined && isIdempotent({ ...asked, headers: named });
     const trip = new Trip(idempotent, 0, stream?.canSend);
     const run = (context: CallContext): Promise<StreamedAnswer> =>
       new Promise((resolve, reject) => {
@@ -202,10 +202,12 @@ function pairsOf(list: readonly string[]): [string, string][] {
   ]);
 }
 
-function hostOf(origin: string | URL | null | undefined): string | undefined {
+/** Undefined where it is not plain HTTP: nothing may be sent in clear that was to be encrypted. */
+function httpHostOf(origin: string | URL | null | undefined): string | undefined {
   if (origin === undefined || origin === null) return undefined;
   try {
-    return new URL(origin).hostname;
+    const { protocol, hostname } = new URL(origin);
+    return protocol === "http:" ? hostname : undefined;
   } catch {
     // Whoever it is passed by to says what is wrong with it.
     return undefined;

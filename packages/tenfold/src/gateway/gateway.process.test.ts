@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { Agent, get, type IncomingMessage, request } from "node:http";
-import { connect } from "node:net";
+import { Agent, createServer, get, type IncomingMessage, request } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 
 import { afterEach, expect, it } from "vitest";
 
+import { staticResolver } from "../discovery/static-resolver.ts";
 import { isTenfoldError } from "../runtime/errors.ts";
 import { startChildServer } from "../testing/child-server.ts";
 import { type Echo, type Stand, stand } from "../testing/gateway-stand.ts";
@@ -279,9 +280,73 @@ it("names what is wrong with its options", async () => {
   expect(await create({})).toBe("TENFOLD_GATEWAY_PORT_TAKEN");
   expect(await create({ limits: { heldMax: -1 } })).toBe("TENFOLD_OPTION_INVALID");
   expect(await create({ limits: { held: 1 } as never })).toBe("TENFOLD_OPTION_UNKNOWN");
+  expect(await create({ resolvers: [] } as never)).toBe("TENFOLD_OPTION_UNKNOWN");
   const routes = [{ path: "/a/", service: "a" }];
   expect(await create({ routes })).toBe("TENFOLD_GATEWAY_ROUTE_INVALID");
 });
+
+it("takes no port when its options are wrong, and watches nothing when it has no port", async () => {
+  const one = await gatewayBefore(0);
+  const { address } = await gatewayBefore(0).then(async ({ gateway }) => {
+    await gateway.close();
+    return gateway;
+  });
+  const routes = [{ path: "/a", service: "a" }];
+  const signals: (AbortSignal | undefined)[] = [];
+  const resolver: GatewayOptions["resolver"] = {
+    async *watch(_service, { signal } = {}) {
+      signals.push(signal);
+      yield [];
+    },
+  };
+  const balancing = { picking: "wrong" as never };
+  await expect(createGateway({ listen: address, routes, resolver, balancing })).rejects.toThrow();
+  const free = createServer().listen(address.port, address.host);
+  await once(free, "listening");
+  free.close();
+  await expect(
+    createGateway({ listen: one.gateway.address, routes, resolver }),
+  ).rejects.toMatchObject({ code: "TENFOLD_GATEWAY_PORT_TAKEN" });
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+});
+
+it("believes of a proxy in front what it added, whatever its client had said", async () => {
+  const one = await gatewayBefore(1, { trustForwarded: true });
+  const answer = await one.raw(
+    "GET /posts HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" +
+      "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: evil\r\n" +
+      "X-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n\r\n",
+  );
+  const { headers } = JSON.parse(answer.split("\r\n\r\n")[1] ?? "") as Echo;
+  expect(headers).toMatchObject({
+    "x-forwarded-for": "6.6.6.6, 10.0.0.9, 127.0.0.1",
+    "x-forwarded-proto": "https",
+    "x-forwarded-host": "b",
+  });
+});
+
+it("does not keep an answer that stands still and that it has no use for", async () => {
+  let open = 0;
+  const ill = createServer((_request, response) => {
+    open++;
+    response.on("close", () => open--);
+    response.writeHead(503, { "content-length": 10 }).write("x");
+  });
+  await once(ill.listen(0, "127.0.0.1"), "listening");
+  const { port } = ill.address() as AddressInfo;
+  const ill2 = createServer((request, response) => void ill.emit("request", request, response));
+  await once(ill2.listen(0, "127.0.0.1"), "listening");
+  const ports = [port, (ill2.address() as AddressInfo).port];
+  const posts = ports.map((each) => ({ address: "127.0.0.1", port: each }));
+  const limits = { responseIdleMs: 1_000 };
+  const one = await gatewayBefore(0, { resolver: staticResolver({ posts }), limits });
+  await fetch(one.url("/posts"))
+    .then((response) => response.text())
+    .catch(() => {});
+  await expect.poll(() => open, { timeout: 8_000 }).toBe(0);
+  ill.close();
+  ill2.close();
+}, 15_000);
 
 it("continues for a client that waits, and refuses before it sends too much", async () => {
   const one = await gatewayBefore(1);

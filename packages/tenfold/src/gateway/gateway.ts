@@ -10,8 +10,10 @@ import { serviceClientDefaults } from "../discovery/service-client-options.ts";
 import { callPolicy } from "../resilience/call-policy.ts";
 import { deadlineMsMax } from "../resilience/deadline.ts";
 import type { CallPolicy } from "../resilience/layered-policy.ts";
-import { TenfoldError } from "../runtime/errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { errorText, TenfoldError } from "../runtime/errors.ts";
 import type { SocketAddress } from "../runtime/network.ts";
+import { refuseUnknownKeys } from "../runtime/options.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import type { Registry } from "../telemetry/registry.ts";
 import { clientConnections } from "./client-connections.ts";
@@ -55,6 +57,11 @@ const lingerMs = 200;
 
 const sweepMs = 50;
 
+const known = [
+  ...["listen", "routes", "resolver", "limits", "balancing"],
+  ...["trustForwarded", "metrics", "runtime"],
+];
+
 /**
  * Starts a gateway.
  *
@@ -62,6 +69,7 @@ const sweepMs = 50;
  *   TENFOLD_OPTION_UNKNOWN
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  refuseUnknownKeys("createGateway", options, known);
   const limits = gatewayLimits(options.limits);
   const runtime = runtimeWith(options.runtime);
   const routes = routeTable(options.routes);
@@ -95,38 +103,40 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     if (clients.isAnswering(socket)) socket.end(() => socket.destroy());
     else sendOnSocket(socket, parserAnswer(error));
   });
-  const address = await listen(server, options.listen);
-  for (const service of new Set(options.routes.map((route) => route.service))) {
-    const core = callCore({
-      service,
-      resolver: options.resolver,
-      policy: upstreamPolicy(service, limits, runtime),
-      runtime,
-      metrics: options.metrics,
-      balancing: options.balancing,
-      hold: holding,
-      holdMs: deadlineMsMax,
-      routes: connections,
-    });
-    upstreams.set(service, core);
+  server.on("error", (error) => {
+    runtime.log.error("the gateway's server failed", { error: errorText(error) });
+  });
+  const release = (): void => {
+    for (const { pool } of upstreams.values()) pool.close();
+    connections.close();
+  };
+  let address: SocketAddress;
+  try {
+    for (const service of new Set(options.routes.map((route) => route.service))) {
+      const core = callCore({
+        service,
+        resolver: options.resolver,
+        policy: upstreamPolicy(service, limits, runtime),
+        runtime,
+        metrics: options.metrics,
+        balancing: options.balancing,
+        hold: holding,
+        holdMs: deadlineMsMax,
+        routes: connections,
+      });
+      upstreams.set(service, core);
+    }
+    address = await listen(server, options.listen);
+  } catch (error) {
+    release();
+    throw error;
   }
 
   const stop = async (graceMs: number): Promise<void> => {
     stopping = true;
     await runtime.clock.sleep(Math.min(lingerMs, graceMs));
-    const until = runtime.clock.now() + graceMs;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    /** Connections whose answer was begun before, and so did not say that it is the last. */
-    const sweep = (): void => {
-      if (runtime.clock.now() >= until) server.closeAllConnections();
-      else server.closeIdleConnections();
-      timer = runtime.clock.setTimer(sweepMs, sweep);
-    };
-    let timer = runtime.clock.setTimer(sweepMs, sweep);
-    await closed;
-    timer.cancel();
-    for (const { pool } of upstreams.values()) pool.close();
-    connections.close();
+    await drained(server, runtime.clock, graceMs);
+    release();
   };
   let stopped: Promise<void> | undefined;
   const close: Gateway["close"] = ({ graceMs = 10_000 } = {}) => {
@@ -158,6 +168,21 @@ function upstreamPolicy(service: string, limits: GatewayLimits, runtime: Runtime
     breaker: false,
     bulkhead: false,
   });
+}
+
+/** Stops listening; what is under way after `graceMs` is cut. */
+async function drained(server: Server, clock: Clock, graceMs: number): Promise<void> {
+  const until = clock.now() + graceMs;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  /** Connections whose answer was begun before, and so did not say that it is the last. */
+  const sweep = (): void => {
+    if (clock.now() >= until) server.closeAllConnections();
+    else server.closeIdleConnections();
+    timer = clock.setTimer(sweepMs, sweep);
+  };
+  let timer = clock.setTimer(sweepMs, sweep);
+  await closed;
+  timer.cancel();
 }
 
 function serverWith(limits: GatewayLimits): Server {

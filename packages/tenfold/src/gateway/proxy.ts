@@ -49,6 +49,8 @@ export async function proxy(
         path: target,
         headers: withChain(request.headers, context),
         body: stream?.parts() ?? (kept === 0 ? null : (body as Uint8Array)),
+        // An answer that is read to its end for nobody has no other limit.
+        bodyTimeout: limits.responseIdleMs,
       });
     });
   const options = {

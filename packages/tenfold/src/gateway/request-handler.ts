@@ -23,7 +23,7 @@ export interface HandlerContext {
   readonly upstreams: ReadonlyMap<string, CallCore>;
   readonly metrics: GatewayMetrics;
   readonly connections: ClientConnections;
-  /** Believe `X-Forwarded-For`, `-Proto` and `X-Request-Id` of a proxy in front? */
+  /** Believe `X-Forwarded-For`, `-Proto` and `-Host` of a proxy in front? */
   readonly trustForwarded: boolean;
   isStopping(): boolean;
 }
@@ -192,13 +192,15 @@ function originOf(
   { headers, host }: CheckedRequest,
   request: IncomingMessage,
 ): RequestOrigin {
-  const trusted = (name: string) => (context.trustForwarded ? headers.get(name) : undefined);
+  // The proxy may add lines of its own behind those of its client.
+  const trusted = (name: string): readonly string[] | undefined =>
+    context.trustForwarded ? request.headersDistinct[name] : undefined;
   return {
     requestId: safeRequestId(headers.get("x-request-id")) ?? newRequestId(context.runtime.random),
     remoteAddress: request.socket.remoteAddress ?? "unknown",
-    host: trusted("x-forwarded-host") ?? host,
-    forwardedFor: trusted("x-forwarded-for"),
-    forwardedProto: trusted("x-forwarded-proto"),
+    host: trusted("x-forwarded-host")?.at(-1) ?? host,
+    forwardedFor: trusted("x-forwarded-for")?.join(", "),
+    forwardedProto: trusted("x-forwarded-proto")?.at(-1),
   };
 }
 
