@@ -22,7 +22,7 @@ const row = (start: number | bigint, end: number | bigint, shard: string): Range
   end,
   shard,
 });
-const lecture = [
+const written = [
   row(0, 1000, "users-1"),
   row(1000, 2000, "users-2"),
   row(2000, 3500, "users-3"),
@@ -53,7 +53,7 @@ export const experiment = defineExperiment({
     "of time, which put every new row on one shard, are told.",
   expectedMinutes: 0.1,
   run(lab) {
-    lectureTable(lab);
+    writtenTable(lab);
     refusals(lab);
     grows(lab);
     skew(lab);
@@ -61,15 +61,15 @@ export const experiment = defineExperiment({
   },
 });
 
-function lectureTable({ figure }: Lab): void {
-  const map = rangeMap({ version: 1, rows: lecture });
+function writtenTable({ figure }: Lab): void {
+  const map = rangeMap({ version: 1, rows: written });
   let wrong = 0;
   for (let key = 0; key < 10_000; key++) {
-    const expected = lecture.find(({ end }) => end === -1 || key < Number(end))?.shard;
+    const expected = written.find(({ end }) => end === -1 || key < Number(end))?.shard;
     if (map.shardOfKey(BigInt(key)) !== expected) wrong += 1;
   }
   figure({
-    name: "keys misplaced by the lecture's table",
+    name: "keys misplaced by the table as written",
     value: wrong,
     unit: "",
     goal: { equals: 0 },
@@ -85,7 +85,7 @@ function lectureTable({ figure }: Lab): void {
 
 function refusals({ figure, say }: Lab): void {
   const held = heldPlacement(placementOf);
-  const good = held.take(encodePlacement(rangeMap({ version: 1, rows: lecture })));
+  const good = held.take(encodePlacement(rangeMap({ version: 1, rows: written })));
   const names = Object.keys(badTables);
   const taken = names.filter((name) => {
     const json = JSON.stringify(
@@ -107,7 +107,7 @@ function refusals({ figure, say }: Lab): void {
 function grows({ figure }: Lab): void {
   const random = seededRandom("r26");
   const servers = [heldPlacement(placementOf), heldPlacement(placementOf)];
-  let table: RangeMap = rangeMap({ version: 1, rows: lecture });
+  let table: RangeMap = rangeMap({ version: 1, rows: written });
   for (const server of servers) server.take(encodePlacement(table));
   let unanswered = 0;
   let moved = 0;

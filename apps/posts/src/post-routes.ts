@@ -62,7 +62,7 @@ export function postRoutes(options: PostRoutesOptions): ServiceRoutes {
 
   return {
     "POST /api/v1/posts/:user": write,
-    // The name that the lecture's clients know; by POST alone, since a GET must not write.
+    // An older name of the same route; by POST alone, since a GET must not write.
     "POST /api/v1/write_post/:user": write,
     "GET /api/v1/posts/:user": async (request) => {
       const { found, nextCursor } = await page(request);

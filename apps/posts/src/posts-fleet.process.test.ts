@@ -135,7 +135,7 @@ describe("a user", () => {
     expect(sizes).toEqual([7, 7, 7, 4]);
   });
 
-  test("may use the lecture's path by POST alone, and look at the demo page", async () => {
+  test("may use the older path by POST alone, and look at the demo page", async () => {
     const user = newUser();
     const written = await post(fleet.gateway, `/api/v1/write_post/${user}`, { contents: "<b>x" });
     expect(written.status).toBe(201);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FleetStatus } from "tenfold/fleet";
@@ -84,7 +84,9 @@ describe.skipIf(etcdProgram === undefined && !isRequired)(
         const away = (await a.status()).instances.filter(({ host }) => host === "b");
         expect(new Set(away.map(({ state }) => state))).toEqual(new Set(["away"]));
         const asB = ["--host", "b", "--coordinator", etcd.endpoints];
-        const stranger = [...asB, "--join", "a-token-that-nobody-made"];
+        const made = join(folder, "made-up-token");
+        writeFileSync(made, "a-token-that-nobody-made");
+        const stranger = [...asB, "--join", `file:${made}`];
         const fleetFile = join(folder, "two-hosts.mjs");
         expect(await failedStart(fleetFile, join(folder, "new"), portsFrom, stranger)).toEqual({
           exitCode: 1,

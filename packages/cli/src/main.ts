@@ -24,7 +24,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     .argument("<fleet-file>", "the file that exports defineFleet(…) as default")
     .option("--host <name>", "which host of the fleet file this machine is, when it has several")
     .option("--coordinator <url>", "an etcd that runs: etcd://HOST:PORT,HOST:PORT")
-    .option("--join <token>", "the fleet's token, or file:PATH or env:NAME (default $TENFOLD_JOIN)")
+    .option(
+      "--join <secret>",
+      "the fleet's token, as file:PATH or env:NAME (default $TENFOLD_JOIN)",
+    )
     .option("--data <dir>", "the fleet's data folder (default .tenfold/NAME)")
     .option("--ports <from>", "move the fleet to 1,000 ports from this one", portNumber)
     .option("--fresh", "start with empty data")

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import {
+  absoluteAccess,
   createSupervisor,
   type FleetPlan,
   joinToken,
@@ -30,14 +31,16 @@ export interface UpOptions {
 export async function up(file: string, options: UpOptions): Promise<void> {
   const { definition, path, notice } = await loadFleetFile(file);
   const { host, coordinator, ports: portsFrom } = options;
-  const plan = planFleet(definition, {
+  const planned = planFleet(definition, {
     dataFolder: resolve(options.data ?? defaultDataFolder(definition, host)),
     ...(host === undefined ? {} : { host }),
     ...(coordinator === undefined ? {} : { coordinator }),
     ...(portsFrom === undefined ? {} : { portsFrom }),
   });
+  const { coordinatorAccess: access } = planned;
+  const plan = { ...planned, coordinatorAccess: access && absoluteAccess(access, process.cwd()) };
   if (host === undefined && plan.hosts.length > 1) throw hostNeeded(plan);
-  const token = await joinToken(options.join ?? process.env.TENFOLD_JOIN);
+  const token = await joinToken(options.join, process.env.TENFOLD_JOIN);
   const say = teller(options.json ?? false);
   if (notice !== undefined) {
     say({ event: "notice", notice }, `${notice}: its sources run, which need more memory.`);

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 
 import { systemRuntime } from "../runtime/runtime.ts";
-import { checkCoordinatorAccess, connectFleetCoordinator } from "./coordinator-access.ts";
+import {
+  absoluteAccess,
+  checkCoordinatorAccess,
+  connectFleetCoordinator,
+} from "./coordinator-access.ts";
 
 test("secrets are references, and what belongs together is given together", () => {
   const whole = { user: "shop", password: "env:P", ca: "file:/ca", certificate: "file:/c" };
@@ -11,6 +15,12 @@ test("secrets are references, and what belongs together is given together", () =
   const literal = { token: "secret-of-ours" };
   expect(() => checkCoordinatorAccess(literal)).toThrow(/access\.token must be a reference/);
   expect(() => checkCoordinatorAccess(literal)).not.toThrow(/secret-of-ours/);
+});
+
+test("what other folders' processes are told of files is absolute", () => {
+  const access = { user: "file:u", password: "env:P", ca: "file:ca.pem", key: "file:/k" };
+  const absolute = { ...access, ca: "file:/srv/shop/ca.pem" };
+  expect(absoluteAccess(access, "/srv/shop")).toEqual(absolute);
 });
 
 test("a secret that cannot be read is told by its reference", async () => {

@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+
 import type { Coordinator } from "../coordination/coordinator.ts";
 import { connectEtcd } from "../engines/etcd/client.ts";
 import { invalidOption, refuseUnknownKeys } from "../runtime/options.ts";
@@ -43,6 +45,23 @@ export function checkCoordinatorAccess(access: CoordinatorAccess): void {
     if ((one === undefined) === (other === undefined)) continue;
     throw invalidOption("access", `given both, ${names}`, "one without the other");
   }
+}
+
+/**
+ * The access with every `file:PATH` absolute, for processes that run in another folder.
+ * @param folder from where relative paths are meant
+ */
+export function absoluteAccess(access: CoordinatorAccess, folder: string): CoordinatorAccess {
+  const absolute = secrets.flatMap((name) => {
+    const path = access[name]?.match(/^file:(.+)$/s)?.[1];
+    return path === undefined ? [] : [[name, `file:${resolve(folder, path)}`] as const];
+  });
+  return { ...access, ...Object.fromEntries(absolute) };
+}
+
+/** The variables that an access refers to by `env:NAME`. */
+export function accessVariables(access: CoordinatorAccess): readonly string[] {
+  return secrets.flatMap((name) => access[name]?.match(/^env:(.+)$/s)?.[1] ?? []);
 }
 
 /**

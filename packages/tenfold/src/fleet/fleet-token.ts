@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 
 import { TenfoldError } from "../runtime/errors.ts";
+import { invalidOption } from "../runtime/options.ts";
 import type { Storage } from "../runtime/storage.ts";
 import { isSecretReference, resolveSecret } from "./secret-reference.ts";
 
@@ -46,10 +47,21 @@ export function isToken(text: string): boolean {
 }
 
 /**
- * The token that a host is given to join by: itself, or where it is, `file:PATH` or `env:NAME`.
- * @throws TENFOLD_FLEET_SECRET_UNREADABLE
+ * The token that a host is given to join by.
+ *
+ * @param option where it is, `file:PATH` or `env:NAME`; never itself, since the arguments of a
+ * process are there for everyone on the machine to read
+ * @param variable what a variable holds, without the option: the token itself, or where it is
+ * @throws TENFOLD_OPTION_INVALID, which does not repeat what came; TENFOLD_FLEET_SECRET_UNREADABLE
  */
-export async function joinToken(given: string | undefined): Promise<string | undefined> {
+export async function joinToken(
+  option: string | undefined,
+  variable: string | undefined,
+): Promise<string | undefined> {
+  if (option !== undefined && !isSecretReference(option)) {
+    throw invalidOption("--join", "a reference, file:PATH or env:NAME", "a literal text");
+  }
+  const given = option ?? variable;
   if (given === undefined || given === "") return undefined;
   return isSecretReference(given) ? await resolveSecret(given) : given;
 }

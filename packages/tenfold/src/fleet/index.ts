@@ -1,5 +1,6 @@
 export type { FleetStatus, HostStatus, InstanceStatus } from "./admin-api.ts";
 export {
+  absoluteAccess,
   type CoordinatorAccess,
   checkCoordinatorAccess,
   connectFleetCoordinator,

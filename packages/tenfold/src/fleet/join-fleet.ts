@@ -227,7 +227,7 @@ function joinRefused(why: string): TenfoldError {
   return new TenfoldError(
     "TENFOLD_FLEET_JOIN_REFUSED",
     `The fleet has a token, which a host must show to join, and ${why}. The first host keeps it ` +
-      "as `token` in its data folder: give it by --join, best as file:PATH or env:NAME.",
+      "as `token` in its data folder: give it by --join file:PATH or env:NAME.",
   );
 }
 

@@ -1,10 +1,14 @@
 import { join } from "node:path";
 
 import { logLevels } from "../runtime/log.ts";
+import { accessVariables } from "./coordinator-access.ts";
 import type { FleetPlan, ProcessPlan } from "./fleet-plan.ts";
 import { formatInstanceEnvironment } from "./instance-environment.ts";
 
-/** What a child gets of the supervisor's own environment; nothing else leaks into it. */
+/**
+ * What a child gets of the supervisor's own environment, besides the variables by which it is to
+ * show itself to the coordinator; nothing else leaks into it.
+ */
 const inherited = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "NODE_EXTRA_CA_CERTS"];
 
 /** The environment of one process of a plan: all that it is told, with secrets as references. */
@@ -14,7 +18,8 @@ export function processEnvironment(
   version: string,
   parent: Readonly<Record<string, string | undefined>> = process.env,
 ): Record<string, string> {
-  const kept = inherited.flatMap((name) => {
+  const names = [...inherited, ...accessVariables(plan.coordinatorAccess ?? {})];
+  const kept = names.flatMap((name) => {
     const value = parent[name];
     return value === undefined ? [] : [[name, value] as const];
   });

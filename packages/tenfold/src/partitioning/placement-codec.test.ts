@@ -67,7 +67,7 @@ test.each(kinds)("%s survives JSON", (kind, map, keys) => {
   expect(keys.map((key) => again.shardOfKey(key))).toEqual(keys.map((key) => map.shardOfKey(key)));
 });
 
-test("the lecture's table as one writes it", () => {
+test("a table of ranges as one writes it", () => {
   const map = placementOf(`{"format": 1, "kind": "range", "version": 1, "rows": [
     {"start": 0, "end": 1000, "shard": "db-1"}, {"start": 1000, "end": 2000, "shard": "db-2"},
     {"start": 2000, "end": 3500, "shard": "db-3"}, {"start": 3500, "end": -1, "shard": "db-4"}]}`);

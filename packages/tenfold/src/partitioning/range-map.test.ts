@@ -6,7 +6,7 @@ import { type RangeRow, rangeMap, splitRange } from "./range-map.ts";
 
 const row = (start: RangeBound, end: RangeBound, shard = "a"): RangeRow => ({ start, end, shard });
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
-const lecture = rangeMap({
+const written = rangeMap({
   version: 1,
   rows: [
     row(0, 1000, "users-1"),
@@ -27,12 +27,12 @@ describe("the table 0–1000, 1000–2000, 2000–3500, 3500–open", () => {
     [3500n, "users-4"],
     [10n ** 30n, "users-4"],
   ])("%d lives on %s", (key, shard) => {
-    expect(lecture.shardOfKey(key)).toBe(shard);
-    expect(lecture.shardOfKey(key.toString())).toBe(shard);
+    expect(written.shardOfKey(key)).toBe(shard);
+    expect(written.shardOfKey(key.toString())).toBe(shard);
   });
 
   test("a negative key is refused, it does not slip into the open end", () => {
-    expect(() => lecture.shardOfKey(-1n)).toThrow(
+    expect(() => written.shardOfKey(-1n)).toThrow(
       expect.objectContaining({
         code: "TENFOLD_PARTITIONING_KEY_OUT_OF_RANGE",
         details: { key: "-1" },
@@ -43,18 +43,18 @@ describe("the table 0–1000, 1000–2000, 2000–3500, 3500–open", () => {
   test.each(["", "12x", "1.5", "01", "-0", "user", " 1", bytes(1), 5, null])(
     "%o is no key",
     (key) => {
-      expect(() => lecture.shardOfKey(key as never)).toThrow(
+      expect(() => written.shardOfKey(key as never)).toThrow(
         expect.objectContaining({ code: "TENFOLD_PARTITIONING_KEY_INVALID" }),
       );
     },
   );
 
   test("a shard is added by splitting a row", () => {
-    const next = splitRange(lecture, 5000n, "users-5");
+    const next = splitRange(written, 5000n, "users-5");
     expect([4999n, 5000n].map((key) => next.shardOfKey(key))).toEqual(["users-4", "users-5"]);
     expect(next.version).toBe(2);
     expect(next.shards).toEqual(["users-1", "users-2", "users-3", "users-4", "users-5"]);
-    expect(() => splitRange(lecture, 1000n, "x")).toThrow(/must end after its start/);
+    expect(() => splitRange(written, 1000n, "x")).toThrow(/must end after its start/);
   });
 });
 
