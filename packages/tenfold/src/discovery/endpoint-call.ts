@@ -1,6 +1,6 @@
 import type { Picked } from "../balancing/balancer.ts";
 import type { AttemptFailure } from "../resilience/retry.ts";
-import { TenfoldError } from "../runtime/errors.ts";
+import { isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import type { CallCore } from "./call-core.ts";
 import type { AnswerHeaders, Dispatcher, DispatchOptions } from "./dispatcher.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -73,7 +73,7 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
     this.#picked.release();
     // No endpoint would be sent this request, so none is asked next.
     if (isRefusedByUs(error)) {
-      this.reject(notSendable(error));
+      if (!answered || !this.broke(error)) this.reject(notSendable(error));
       return;
     }
     this.#report(failure === "closedIdle" ? undefined : "failure", failure);
@@ -120,13 +120,15 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   protected abstract gaveUp(cause: Error): void;
 }
 
-/** undici does not take the request as it is. */
+/** undici does not take the request as it is, or its caller's body broke off. */
 function isRefusedByUs(error: Error): boolean {
   const { code } = error as NodeJS.ErrnoException;
+  if (isTenfoldError(error, "TENFOLD_OPTION_INVALID")) return true;
   return code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED";
 }
 
 function notSendable(cause: Error): TenfoldError {
+  if (isTenfoldError(cause)) return cause;
   const message = `The request cannot be sent as it is: ${cause.message}.`;
   return new TenfoldError("TENFOLD_OPTION_INVALID", message, { cause });
 }

@@ -1,3 +1,4 @@
+import { errorText, isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import { invalidOption } from "../runtime/options.ts";
 
 /** A body that is read while it is sent, and so can be sent once. */
@@ -29,10 +30,19 @@ export class RequestStream {
     };
     return {
       async *[Symbol.asyncIterator]() {
-        for await (const part of { [Symbol.asyncIterator]: take }) yield bytesOf(part);
+        try {
+          for await (const part of { [Symbol.asyncIterator]: take }) yield bytesOf(part);
+        } catch (cause) {
+          throw isTenfoldError(cause, "TENFOLD_OPTION_INVALID") ? cause : unreadable(cause);
+        }
       },
     };
   }
+}
+
+function unreadable(cause: unknown): TenfoldError {
+  const message = `The body could not be read to its end: ${errorText(cause)}.`;
+  return new TenfoldError("TENFOLD_OPTION_INVALID", message, { cause });
 }
 
 /** A web stream does not say that it was read from, but a response over it does. */

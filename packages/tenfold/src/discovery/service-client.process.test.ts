@@ -114,6 +114,30 @@ it("holds nothing against an instance that was given no time to answer", async (
   expect(listed.at(-1)).toBe(2);
 });
 
+it("holds a body that breaks off against its caller, and not against the instance", async () => {
+  const listed: number[] = [];
+  const picking: Picking = () => ({
+    pick(hosts) {
+      listed.push(hosts.length);
+      return hosts[0] as Host;
+    },
+  });
+  const client = clientOf(await servers(2), {
+    balancing: { picking, failuresMax: 1, panicShare: 0 },
+  });
+  for (let i = 0; i < 3; i++) {
+    const body = async function* () {
+      yield "x";
+      throw new Error("the file is gone");
+    };
+    await expect(client.fetch("/", { method: "POST", body: body() })).rejects.toMatchObject({
+      code: "TENFOLD_OPTION_INVALID",
+      message: "The body could not be read to its end: the file is gone.",
+    });
+  }
+  expect(listed).toEqual([2, 2, 2]);
+});
+
 it("waits while the only instance restarts, for calls that cannot be repeated too", async () => {
   const [first] = (await servers(1)) as [ChildServer];
   const client = clientOf([first]);

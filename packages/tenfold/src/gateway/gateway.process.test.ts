@@ -348,6 +348,26 @@ it("does not keep an answer that stands still and that it has no use for", async
   ill2.close();
 }, 15_000);
 
+it("ends the connection of an upload that was answered before its end", async () => {
+  const early = createServer((_request, response) => void response.writeHead(403).end("no"));
+  await once(early.listen(0, "127.0.0.1"), "listening");
+  const posts = [{ address: "127.0.0.1", port: (early.address() as AddressInfo).port }];
+  const limits = { bodyBytesMax: 2 ** 28 };
+  const one = await gatewayBefore(0, { resolver: staticResolver({ posts }), limits });
+  const agent = new Agent({ keepAlive: true });
+  const sent = request(one.url("/posts"), { method: "POST", agent });
+  sent.on("error", () => {});
+  sent.write(Buffer.alloc(1024 * 1024));
+  const [answer] = (await once(sent, "response")) as [IncomingMessage];
+  expect(answer.statusCode).toBe(403);
+  expect(answer.headers.connection).toBe("close");
+  expect(String(Buffer.concat(await answer.toArray()))).toBe("no");
+  await expect.poll(() => sent.socket?.destroyed, { timeout: 5_000 }).toBe(true);
+  agent.destroy();
+  early.closeAllConnections();
+  early.close();
+});
+
 it("continues for a client that waits, and refuses before it sends too much", async () => {
   const one = await gatewayBefore(1);
   const { host, port } = one.gateway.address;

@@ -45,10 +45,7 @@ export interface SendOptions {
   readonly requestId?: string | undefined;
 }
 
-/**
- * Sends it, unless an answer was begun already. A connection that ends with it while the client
- * still sends is read on for a moment: closed at once, it would be reset, and the answer lost.
- */
+/** Sends it, unless an answer was begun already. */
 export function sendOwnAnswer(
   response: ServerResponse,
   answer: OwnAnswer,
@@ -63,12 +60,24 @@ export function sendOwnAnswer(
     ...(requestId !== undefined && { "x-request-id": requestId }),
     ...(answer.close && { connection: "close" }),
   });
-  const request = response.req;
-  if (!answer.close || request.complete) {
+  if (!answer.close || response.req.complete) {
     response.end(body);
     return;
   }
-  if (request.method !== "HEAD") response.write(body);
+  if (response.req.method !== "HEAD") response.write(body);
+  endWhenRead(response, clock);
+}
+
+/**
+ * Ends an answer that ends its connection. While the client still sends it is read on for a moment:
+ * closed at once, the connection would be reset, and the answer lost.
+ */
+export function endWhenRead(response: ServerResponse, clock: Pick<Clock, "setTimer">): void {
+  const request = response.req;
+  if (request.complete) {
+    response.end();
+    return;
+  }
   const end = (): void => {
     timer.cancel();
     response.end();
@@ -76,7 +85,8 @@ export function sendOwnAnswer(
   const timer = clock.setTimer(lingerMs, end);
   request.on("end", end);
   request.on("close", end);
-  request.resume();
+  // A listener, since whoever read the body before may only now be leaving it.
+  request.on("data", () => {}).resume();
 }
 
 const lingerMs = 500;

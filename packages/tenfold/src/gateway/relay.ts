@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { StreamedAnswer } from "../discovery/streamed-answer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { responseHeadersFor } from "./forwarded-headers.ts";
+import { endWhenRead } from "./own-answer.ts";
 
 export interface RelayOptions {
   readonly clock: Pick<Clock, "setTimer">;
@@ -56,7 +57,10 @@ export function relay(
         moved += chunk.length;
         return to.write(chunk);
       },
-      end: () => void to.end(),
+      end() {
+        moved++;
+        endWhenRead(to, options.clock);
+      },
       failed: () => settle("cut"),
     });
   });

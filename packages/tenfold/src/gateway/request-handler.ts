@@ -141,10 +141,13 @@ async function passOn(
       deadlineMs,
       signal: gone.signal,
       response,
-      ownHeaders: () => ({
-        "x-request-id": origin.requestId,
-        ...(context.isStopping() && { connection: "close" }),
-      }),
+      ownHeaders() {
+        // Answered before its body was read: what follows on the connection is not awaited.
+        const isEarly = !request.complete;
+        if (isEarly) context.connections.condemn(request.socket);
+        const isLast = isEarly || context.isStopping();
+        return { "x-request-id": origin.requestId, ...(isLast && { connection: "close" }) };
+      },
     });
   } catch (error) {
     if (gone.signal.aborted) return "gone";
