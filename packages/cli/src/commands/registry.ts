@@ -21,6 +21,8 @@ export async function registry(options: RegistryOptions): Promise<void> {
   const variables = registryVariables(options);
   const running = await runService(registryService, {
     TENFOLD_VERSION: version,
+    // A token that it makes is for its callers: no coordinator knows it, and etcd refuses it.
+    ...(process.env.TENFOLD_TOKEN === undefined && { TENFOLD_COORDINATOR_ACCESS: "{}" }),
     ...process.env,
     ...variables,
   });
