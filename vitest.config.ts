@@ -8,6 +8,9 @@ const conditions = ["tenfold:source", "node", "module", "default"];
 const resolve = { conditions };
 const ssr = { resolve: { conditions, externalConditions: ["tenfold:source"] } };
 
+/** Conditions come late on a machine that is busy with other work, and then they do come. */
+const patience = { expect: { poll: { timeout: 45_000 } } };
+
 /** Where `npm run check` and `npm test` want the counts; unset when a person runs vitest. */
 const report = process.env.TENFOLD_TEST_REPORT;
 
@@ -28,7 +31,9 @@ export default defineConfig({
           exclude: ["**/*.process.test.ts", "**/dist/**", "**/node_modules/**"],
           pool: "threads",
           isolate: false,
+          testTimeout: 60_000,
           execArgv: ["--conditions=tenfold:source"],
+          ...patience,
         },
       },
       {
@@ -45,9 +50,10 @@ export default defineConfig({
           maxWorkers: 2,
           // Of tests that ask for it; a suite that does has a bound of its own.
           maxConcurrency: 100,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           execArgv: ["--conditions=tenfold:source"],
+          ...patience,
         },
       },
     ],

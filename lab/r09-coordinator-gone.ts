@@ -35,7 +35,7 @@ export const experiment = defineExperiment({
     lab.atEnd(() => fleet.close());
     const pages = (await fleet.status()).instances.find(({ service }) => service === "pages");
     const copy = await runByHand({ fleet, ...deadCopy });
-    lab.atEnd(() => void copy.end("SIGKILL"));
+    lab.atEnd(() => copy[Symbol.asyncDispose]());
     const urls = demoPages(`http://${pages?.address}:${pages?.port}`);
     const { gateway } = fleet;
     const traffic = startTraffic({ ...trafficDefaults, gateway, perSecond, urls });

@@ -69,7 +69,7 @@ async function joinAndLeave(
 ): Promise<void> {
   const join = async (name: string): Promise<ByHand> => {
     const instance = await runByHand({ fleet, service: "posts", name, stores: ["posts"] });
-    lab.atEnd(async () => void (await instance.end("SIGKILL")));
+    lab.atEnd(() => instance[Symbol.asyncDispose]());
     await changes.joined(fleet, instance);
     return instance;
   };

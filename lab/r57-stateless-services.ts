@@ -77,7 +77,7 @@ async function addCopy(lab: Lab, fleet: LabFleet, subject: Subject): Promise<voi
   const startedAt = sampler.now();
   const name = `${service}-by-hand`;
   const copy = await runByHand({ fleet, service, name, settings });
-  lab.atEnd(async () => void (await copy.end("SIGKILL")));
+  lab.atEnd(() => copy[Symbol.asyncDispose]());
   sampler.add(copy);
   await until(`${name} to be called`, 10_000, () => (sampler.total(name) ?? 0) > 0);
   const calledAt = sampler.now();

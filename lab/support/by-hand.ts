@@ -11,9 +11,9 @@ import type { LabFleet } from "./fleet.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const program = join(repository, "packages/cli/bin/tenfold.js");
-const readyWithinMs = 20_000;
+const readyWithinMs = 60_000;
 
-/** A process of a service that no supervisor knows of. */
+/** A process of a service that no supervisor knows of; disposed of, it is killed. */
 export interface ByHand {
   readonly name: string;
   readonly pid: number;
@@ -21,6 +21,7 @@ export interface ByHand {
   readonly adminPort: number;
   /** Sends the signal and waits for the end; returns the exit code, null after a SIGKILL. */
   end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface ByHandOptions {
@@ -69,7 +70,9 @@ export async function runByHand(options: ByHandOptions): Promise<ByHand> {
     await exited;
     return child.exitCode;
   };
-  return { name, pid: child.pid as number, port, adminPort, end };
+  const pid = child.pid as number;
+  const dispose = async (): Promise<void> => void (await end("SIGKILL"));
+  return { name, pid, port, adminPort, end, [Symbol.asyncDispose]: dispose };
 }
 
 /** Its ports, as its log tells them. */

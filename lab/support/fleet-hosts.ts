@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { freePorts, type LabFleet, startFleet, until } from "./fleet.ts";
+import { claimPorts } from "./claim-ports.ts";
+import { type LabFleet, startFleet, until } from "./fleet.ts";
 import { processTree } from "./pss.ts";
 
 export interface FleetHostsOptions {
@@ -30,7 +31,7 @@ export interface FleetHosts {
 export async function startFleetHosts(options: FleetHostsOptions): Promise<FleetHosts> {
   const { fleetFile, names, coordinator, say } = options;
   const folder = mkdtempSync(join(tmpdir(), "tenfold-hosts-"));
-  const portsFrom = await freePorts();
+  const ports = await claimPorts();
   const running = new Map<string, LabFleet>();
   const [first = ""] = names;
   const tokenFile = join(folder, first, "token");
@@ -38,7 +39,7 @@ export async function startFleetHosts(options: FleetHostsOptions): Promise<Fleet
     const fleet = await startFleet({
       fleetFile,
       coordinator,
-      portsFrom,
+      portsFrom: ports.from,
       dataFolder: join(folder, name),
       host: { name, ...(name === first ? {} : { tokenFile }) },
       say: (line) => say?.(`  ${name}:${line}`),
@@ -53,10 +54,11 @@ export async function startFleetHosts(options: FleetHostsOptions): Promise<Fleet
   };
   const close = async (): Promise<void> => {
     await Promise.all([...running.values()].map((fleet) => fleet.close()));
+    ports.release();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   const others = async (): Promise<void> => {
-    await until("the first host's token", 30_000, () => existsSync(tokenFile));
+    await until("the first host's token", 90_000, () => existsSync(tokenFile));
     await Promise.all(names.slice(1).map(start));
   };
   try {

@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { BootStep, FleetEvent, FleetStatus, InstanceStatus } from "tenfold/fleet";
 
+import { claimPorts } from "./claim-ports.ts";
 import { memoryOfTree, type ProcessMemory } from "./pss.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -70,7 +69,7 @@ export interface LabFleet {
 }
 
 export const labFleetDefaults: { readonly bootMs: number; readonly deadlineMs: number } =
-  Object.freeze({ bootMs: 90_000, deadlineMs: 30_000 });
+  Object.freeze({ bootMs: 240_000, deadlineMs: 90_000 });
 
 interface ReadyLine {
   readonly coordinator: string;
@@ -87,7 +86,8 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
   const bootBudgetMs = options.bootMs ?? labFleetDefaults.bootMs;
   const ours = options.dataFolder === undefined;
   const dataFolder = options.dataFolder ?? mkdtempSync(join(tmpdir(), "tenfold-fleet-"));
-  const portsFrom = options.portsFrom ?? (await freePorts());
+  const claimed = options.portsFrom === undefined ? await claimPorts() : undefined;
+  const portsFrom = options.portsFrom ?? (claimed?.from as number);
   const { coordinator, host } = options;
   const began = performance.now();
   const child = spawn(
@@ -112,6 +112,7 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
     bootBudgetMs,
     options.say ?? (() => {}),
   ).catch((error: unknown) => {
+    claimed?.release();
     if (ours) rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
     throw error;
   });
@@ -161,10 +162,12 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
       await until("the fleet's processes to end", labFleetDefaults.deadlineMs, () =>
         pids.every((each) => !isAlive(each)),
       );
+      claimed?.release();
     },
     async stop() {
       const start = performance.now();
       await end(child, "SIGTERM");
+      claimed?.release();
       if (child.exitCode !== 0) {
         throw new Error(`the fleet stopped with ${child.exitCode ?? child.signalCode}`);
       }
@@ -172,6 +175,7 @@ export async function startFleet(options: StartFleetOptions = {}): Promise<LabFl
     },
     async close() {
       await end(child, "SIGTERM");
+      claimed?.release();
       if (ours) rmSync(dataFolder, { recursive: true, force: true });
     },
   };
@@ -267,26 +271,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/**
- * A thousand ports below the ephemeral range that look free. Not always the first such: fleets that
- * are started at the same time would all take it.
- */
-export async function freePorts(): Promise<number> {
-  const first = randomInt(12);
-  for (let index = 0; index < 12; index++) {
-    const from = 20_000 + ((first + index) % 12) * 1_000;
-    const tried = await Promise.all([0, 1, 2, 500, 990].map((offset) => isFree(from + offset)));
-    if (tried.every(Boolean)) return from;
-  }
-  throw new Error("no thousand ports from 20000 to 32000 are free");
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }

@@ -5,7 +5,7 @@ import { createMemoryCoordinator } from "tenfold/engines/memory";
 import type { RunningService, Service, ServiceContext, ServiceRequest } from "tenfold/fleet";
 import { decodeIdBlock, parseId } from "tenfold/identifiers";
 import { systemRuntime } from "tenfold/runtime";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { service as geoip } from "./geoip.ts";
 import { service as guid } from "./guid.ts";
@@ -31,7 +31,7 @@ async function start(service: Service, settings: Record<string, unknown> = {}) {
   const context = { ...known, runtime: systemRuntime } as unknown as ServiceContext;
   const running: RunningService = await service.start(context);
   closing.push(() => running.close?.());
-  await vi.waitFor(async () => expect(await running.notReady?.()).toBeUndefined());
+  await expect.poll(async () => await running.notReady?.()).toBeUndefined();
   return { running, session };
 }
 

@@ -66,9 +66,9 @@ export async function changeSettings(
       return answers.every((answer) => answer === wanted);
     };
     const { change: ifChange } = await admin.set({ name, value, by });
-    await until(`${name} to be heeded`, 10_000, () => all(changed));
+    await until(`${name} to be heeded`, 90_000, () => all(changed));
     await admin.undo({ name, by, ifChange });
-    await until(`${name} to be as before`, 10_000, () => all(usual));
+    await until(`${name} to be as before`, 90_000, () => all(usual));
     return [usual, changed, usual];
   };
   for (let index = 0; index < 10; index++) {

@@ -15,7 +15,7 @@ export async function failedStart(
   const child = spawn(process.execPath, [program, ...args, "--json"], {
     env: { ...process.env, NODE_OPTIONS: "" },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
-    timeout: 20_000,
+    timeout: 120_000,
     killSignal: "SIGKILL",
   });
   let said = "";

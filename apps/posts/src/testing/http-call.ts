@@ -16,7 +16,7 @@ export interface HttpAnswer {
   json<T>(): T;
 }
 
-const timeLimitMs = 15_000;
+const timeLimitMs = 60_000;
 
 /** One request over a connection of its own, its path and headers as they are given. */
 export function call(

@@ -130,11 +130,11 @@ it("tells what went wrong: no such scheme, nobody there, a wrong token", async (
 it("prints what is there and every change, until it is interrupted", async () => {
   await coordinator.transact({ change: [{ put: "/watched/a", value: "1" }] });
   const watch = start("watch", "/watched/");
-  await expect.poll(watch.out, { timeout: 30_000 }).toBe("+ /watched/a 1\n");
+  await expect.poll(watch.out).toBe("+ /watched/a 1\n");
   await coordinator.transact({ change: [{ put: "/watched/b", value: "2" }] });
   await coordinator.transact({ change: [{ delete: "/watched/a" }] });
   const all = "+ /watched/a 1\n+ /watched/b 2\n- /watched/a\n";
-  await expect.poll(watch.out, { timeout: 30_000 }).toBe(all);
+  await expect.poll(watch.out).toBe(all);
   watch.child.kill("SIGINT");
   expect((await watch.done).code).toBe(0);
 });
@@ -181,15 +181,15 @@ it("runs a command under a lock, one after the other, with growing tokens", asyn
 it("kills the command when the term is lost, and lets the next one lead with a greater token", async () => {
   const command = ["--", process.execPath, "-e", stay];
   const first = start("elect", "head", "--ttl-ms", "1000", ...command);
-  await expect.poll(first.out, { timeout: 30_000 }).not.toBe("");
+  await expect.poll(first.out).not.toBe("");
   const late = await run("elect", "head", "--wait-ms", "0", ...command);
   expect(late.code).toBe(124);
   const second = start("elect", "head", "--ttl-ms", "1000", ...command);
   const line = async () => (await coordinator.list("/elections/head/")).entries;
-  await expect.poll(async () => (await line()).length, { timeout: 30_000 }).toBe(2);
+  await expect.poll(async () => (await line()).length).toBe(2);
   // The holder is frozen; its command is not: that is what the token is for.
   first.child.kill("SIGSTOP");
-  await expect.poll(second.out, { timeout: 20_000 }).not.toBe("");
+  await expect.poll(second.out).not.toBe("");
   expect(second.out().trim() > first.out().trim()).toBe(true);
   first.child.kill("SIGCONT");
   const lost = await first.done;

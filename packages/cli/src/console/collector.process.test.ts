@@ -107,7 +107,7 @@ test("maps, metrics and supervisor come together; what falls silent leaves its l
     onRound: () => {},
   });
 
-  await expect.poll(() => state().totals.failed, { timeout: 5_000 }).toBeGreaterThan(1);
+  await expect.poll(() => state().totals.failed).toBeGreaterThan(1);
   const well = state();
   expect(well.sources.supervisor.reachable).toBe(true);
   expect(well.sources.coordinator.reachable).toBe(true);
@@ -133,8 +133,8 @@ test("maps, metrics and supervisor come together; what falls silent leaves its l
 
   for (const server of open.splice(0)) server.close().closeAllConnections();
   await coordinator.close();
-  await expect.poll(() => state().sources.supervisor.reachable, { timeout: 5_000 }).toBe(false);
-  await expect.poll(() => state().instances[0]?.status, { timeout: 8_000 }).toBe("silent");
+  await expect.poll(() => state().sources.supervisor.reachable).toBe(false);
+  await expect.poll(() => state().instances[0]?.status).toBe("silent");
   const gone = state();
   expect(gone.totals.failed).toBe(failed);
   expect(gone.shards).toEqual(well.shards);

@@ -6,7 +6,7 @@ import { enterBarrier } from "./barrier.ts";
 import type { Coordinator } from "./coordinator.ts";
 
 const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
-  vi.waitFor(check, { timeout: 15_000 });
+  vi.waitFor(check, { timeout: 45_000 });
 
 const prefix = "/meetings/1/";
 

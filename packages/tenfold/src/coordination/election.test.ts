@@ -10,7 +10,7 @@ import type { Hold } from "./hold.ts";
 import { createKeptSession } from "./kept-session.ts";
 
 const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
-  vi.waitFor(check, { timeout: 15_000 });
+  vi.waitFor(check, { timeout: 45_000 });
 
 const prefix = "/elections/health/";
 

@@ -11,7 +11,7 @@ import type { Hold } from "./hold.ts";
 import { acquireLock, withLock } from "./lock.ts";
 
 const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
-  vi.waitFor(check, { timeout: 15_000 });
+  vi.waitFor(check, { timeout: 45_000 });
 
 const prefix = "/locks/a/";
 

@@ -9,7 +9,7 @@ import { joinGroup } from "./membership.ts";
 import { watchedMap } from "./watched-map.ts";
 
 const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
-  vi.waitFor(check, { timeout: 15_000 });
+  vi.waitFor(check, { timeout: 45_000 });
 
 const key = "/group/a";
 

@@ -40,7 +40,7 @@ function follow(resolver: DnsResolver, service = "posts") {
   return {
     lists,
     stop: () => stop.abort(),
-    until: (wanted: string) => expect.poll(() => lists.at(-1), { timeout: 5_000 }).toBe(wanted),
+    until: (wanted: string) => expect.poll(() => lists.at(-1)).toBe(wanted),
   };
 }
 
@@ -48,7 +48,7 @@ function a(...hosts: readonly number[]) {
   return hosts.map((host) => ({ type: "A" as const, address: `10.0.0.${host}`, ttl: 0 }));
 }
 
-const questions = (dns: DnsServer) => expect.poll(() => dns.asked.length, { timeout: 5_000 });
+const questions = (dns: DnsServer) => expect.poll(() => dns.asked.length);
 
 it("follows address records, and falls back to IPv6", async () => {
   const { dns, resolver } = await world();

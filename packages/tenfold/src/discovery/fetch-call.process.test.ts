@@ -26,9 +26,14 @@ async function serverOf(answer: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** No call ends for want of time on a machine that is busy with other work. */
+const patient = { deadlineMs: 45_000, tryTimeoutMs: 20_000 };
+
 function clientOf(ports: readonly number[], options: Partial<ServiceClientOptions> = {}) {
   const posts = ports.map((port) => ({ address: "127.0.0.1", port }));
-  const client = createServiceClient("posts", { resolver: staticResolver({ posts }), ...options });
+  const policy = { ...patient, ...options.policy };
+  const resolver = staticResolver({ posts });
+  const client = createServiceClient("posts", { resolver, ...options, policy });
   cleanups.push(() => client.close());
   return client;
 }
@@ -160,15 +165,15 @@ it("gives up an answer that nobody reads, and one that is read no further", asyn
     response.on("close", () => open--);
     response.write(Buffer.alloc(8 * 1024 * 1024));
   });
-  const client = clientOf([port], { policy: onePlace, bodyIdleMs: 200 });
+  const client = clientOf([port], { policy: onePlace, bodyIdleMs: 1_000 });
   const unread = await client.fetch("/large");
   expect(await hasPlace(client)).toBe(false);
-  await expect.poll(() => open, { timeout: 5_000 }).toBe(0);
+  await expect.poll(() => open).toBe(0);
   expect(await hasPlace(client)).toBe(true);
   await expect(unread.text()).rejects.toMatchObject({ code: "TENFOLD_DISCOVERY_CALL_FAILED" });
   const begun = (await client.fetch("/large")).body?.getReader();
   await begun?.read();
-  await expect.poll(() => open, { timeout: 5_000 }).toBe(0);
+  await expect.poll(() => open).toBe(0);
   expect(await hasPlace(client)).toBe(true);
 });
 
@@ -280,12 +285,12 @@ describe("bad input and bad answers", () => {
     const port = await serverOf((request, response) => {
       if (request.url === "/half") response.write("x");
     });
-    const policy = { ...onePlace, deadlineMs: 100 };
-    const client = clientOf([port], { policy, bodyIdleMs: 200 });
-    expect(await codeOf(client.fetch("/"))).toBe("TENFOLD_DEADLINE_EXCEEDED");
+    const client = clientOf([port], { policy: onePlace, bodyIdleMs: 200 });
+    const deadlineMs = 100;
+    expect(await codeOf(client.fetch("/", { deadlineMs }))).toBe("TENFOLD_DEADLINE_EXCEEDED");
     const half = await client.fetch("/half");
     expect(await codeOf(half.text())).toBe("TENFOLD_DISCOVERY_CALL_FAILED");
-    expect(await codeOf(client.request({ method: "GET", path: "/half" }))).toBe(
+    expect(await codeOf(client.request({ method: "GET", path: "/half", deadlineMs }))).toBe(
       "TENFOLD_DEADLINE_EXCEEDED",
     );
     expect(await hasPlace(client)).toBe(true);
@@ -343,9 +348,7 @@ it("closes its connections to what left the list, and makes them anew with age",
   const get = () => client.request({ method: "GET", path: "/" });
   await get();
   expect(connections).toBe(1);
-  await expect
-    .poll(async () => (await get()).status === 200 && connections, { timeout: 5_000 })
-    .toBe(2);
+  await expect.poll(async () => (await get()).status === 200 && connections).toBeGreaterThan(1);
   await expect.poll(() => sockets.size).toBe(1);
   left.resolve();
   await expect.poll(() => sockets.size).toBe(0);

@@ -11,7 +11,7 @@ import { createSettings } from "./settings.ts";
 import { settingsAdmin } from "./settings-admin.ts";
 
 const eventually = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
-  vi.waitFor(check, { timeout: 15_000 });
+  vi.waitFor(check, { timeout: 45_000 });
 
 const fleet = "f";
 const definitions = defineSettings({

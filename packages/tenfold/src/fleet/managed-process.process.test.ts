@@ -11,6 +11,7 @@ import {
 } from "./managed-process.ts";
 import { spawnChild } from "./spawn-child.ts";
 
+const patienceMs = 60_000;
 let folder: string;
 let running: ManagedProcess | undefined;
 
@@ -41,7 +42,7 @@ function spawnOf(code: string) {
     });
 }
 
-function manage(code: string, options: { alive?: () => boolean } = {}) {
+function manage(code: string, options: { alive?: () => boolean; stopGraceMs?: number } = {}) {
   const changes: ProcessChange[] = [];
   const managed = createManagedProcess({
     name: "child",
@@ -49,7 +50,7 @@ function manage(code: string, options: { alive?: () => boolean } = {}) {
     isReady: async () => (await log()).includes(`up ${managed.status().pid}`),
     isAlive: async () => options.alive?.() ?? true,
     stopSignal: "SIGTERM",
-    stopGraceMs: 2_000,
+    stopGraceMs: options.stopGraceMs ?? patienceMs,
     onChange: (change) => changes.push(change),
   });
   running = managed;
@@ -57,10 +58,10 @@ function manage(code: string, options: { alive?: () => boolean } = {}) {
 }
 
 const log = () => readFile(join(folder, "child.log"), "utf8").catch(() => "");
-const ready = (managed: ManagedProcess) => managed.whenReady(AbortSignal.timeout(10_000));
+const ready = (managed: ManagedProcess) => managed.whenReady(AbortSignal.timeout(patienceMs));
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + patienceMs;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error("the condition was not met in time");
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -85,7 +86,7 @@ test("a restart on request is no unexpected end and waits until it is ready", as
   managed.start();
   await ready(managed);
   const first = managed.status().pid;
-  await managed.restart(AbortSignal.timeout(10_000));
+  await managed.restart(AbortSignal.timeout(patienceMs));
   expect(managed.status().state).toBe("ready");
   expect(managed.status().pid).not.toBe(first);
   expect(changes.some(({ unexpected }) => unexpected)).toBe(false);
@@ -94,6 +95,7 @@ test("a restart on request is no unexpected end and waits until it is ready", as
 test("one that ignores SIGTERM is killed after its grace; a stopped one can still end", async () => {
   const stubborn = manage(
     `process.on("SIGTERM", () => {}); ${script.replace(/.*SIGTERM.*\n/, "")}`,
+    { stopGraceMs: 1_000 },
   );
   stubborn.managed.start();
   await ready(stubborn.managed);
@@ -191,7 +193,7 @@ test("a restart on request does not wait for the back-off of a crash loop", asyn
   managed.start();
   await until(() => managed.status().state === "failed");
   broken = false;
-  await managed.restart(AbortSignal.timeout(10_000));
+  await managed.restart(AbortSignal.timeout(patienceMs));
   expect(managed.status().state).toBe("ready");
 });
 

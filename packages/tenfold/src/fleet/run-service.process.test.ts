@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+
+import { freePortRange } from "../engines/postgres/free-port-range.ts";
 
 const fixture = fileURLToPath(new URL("./run-service.fixture.ts", import.meta.url));
 const args = ["--conditions=tenfold:source", fixture];
@@ -84,11 +85,7 @@ async function ask(
 }
 
 async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const until = Date.now() + 10_000;
-  while (!(await holds())) {
-    if (Date.now() > until) throw new Error("it did not come true within 10 s");
-    await sleep(20);
-  }
+  await expect.poll(holds).toBe(true);
 }
 
 function errorCode({ body }: Answer): unknown {
@@ -136,11 +133,12 @@ describe("admin port", () => {
   });
 
   it("is alive but not ready while the service is not", async () => {
-    const env = environment({ EXAMPLE_UNREADY_MS: "60000", TENFOLD_ADMIN_PORT: "23456" });
+    const admin = await freePortRange("127.0.0.1", 1);
+    const env = environment({ EXAMPLE_UNREADY_MS: "60000", TENFOLD_ADMIN_PORT: `${admin}` });
     const { lines, child, exited } = await start(env, "not ready yet");
     expect(lines.at(-1)).toMatchObject({ reason: "the example is not ready" });
-    expect((await ask(23_456, "GET", "/healthz")).status).toBe(200);
-    const ready = await ask(23_456, "GET", "/readyz");
+    expect((await ask(admin, "GET", "/healthz")).status).toBe(200);
+    const ready = await ask(admin, "GET", "/readyz");
     expect([ready.status, JSON.parse(ready.body)]).toEqual([
       503,
       { status: "not ready", reason: "starting" },
@@ -229,10 +227,13 @@ describe("the end", () => {
   });
 
   it("comes at once with a second SIGTERM", async () => {
-    const { child, port, exited } = await start();
-    ask(port, "GET", "/slow/30000").catch(() => {});
+    const { child, port, adminPort, exited } = await start();
+    const sent = Promise.withResolvers<void>();
+    ask(port, "GET", "/slow/30000", {}, sent.resolve).catch(() => {});
+    await sent.promise;
+    await ask(port, "GET", "/slow/0");
     child.kill("SIGTERM");
-    await sleep(50);
+    await eventually(async () => (await ask(adminPort, "GET", "/readyz")).status === 503);
     child.kill("SIGTERM");
     expect(await exited).toEqual([1, null]);
   });

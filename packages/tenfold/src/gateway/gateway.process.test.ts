@@ -139,7 +139,7 @@ it("gives up a client that does not take its answer, which is no failure of ours
   const one = await gatewayBefore(1, { limits: { responseIdleMs: 1_000 } });
   const response = await answerTo(one.url(`/posts?bytes=${64 * 1024 * 1024}`));
   response.on("error", () => {});
-  await expect.poll(() => one.total("tenfold_gateway_requests_total"), { timeout: 5_000 }).toBe(1);
+  await expect.poll(() => one.total("tenfold_gateway_requests_total")).toBe(1);
   expect(one.total("tenfold_gateway_failed_total")).toBe(0);
   response.destroy();
 });
@@ -343,7 +343,7 @@ it("does not keep an answer that stands still and that it has no use for", async
   await fetch(one.url("/posts"))
     .then((response) => response.text())
     .catch(() => {});
-  await expect.poll(() => open, { timeout: 8_000 }).toBe(0);
+  await expect.poll(() => open).toBe(0);
   ill.close();
   ill2.close();
 }, 15_000);
@@ -362,7 +362,7 @@ it("ends the connection of an upload that was answered before its end", async ()
   expect(answer.statusCode).toBe(403);
   expect(answer.headers.connection).toBe("close");
   expect(String(Buffer.concat(await answer.toArray()))).toBe("no");
-  await expect.poll(() => sent.socket?.destroyed, { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => sent.socket?.destroyed).toBe(true);
   agent.destroy();
   early.closeAllConnections();
   early.close();

@@ -41,7 +41,7 @@ test("the next block is fetched, once, while half of one is left", async () => {
   expect(fetch).toHaveBeenCalledTimes(2);
   for (let call = 0; call < 5; call++) expect(ids.take()).toBeTypeOf("bigint");
   expect(fetch).toHaveBeenCalledTimes(2);
-  await vi.waitFor(() => expect(ids.take()).toBeTypeOf("bigint"));
+  await vi.waitFor(() => expect(ids.take()).toBeTypeOf("bigint"), { timeout: 45_000 });
 });
 
 test("old ids are thrown away, so that an id is near to its time", async () => {

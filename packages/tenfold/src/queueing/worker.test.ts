@@ -32,7 +32,7 @@ function workerOn(queue: Queue, handle: WorkerOptions["handle"], more = {}): Wor
 }
 
 async function untilStats(queue: Queue, holds: (stats: QueueStats) => boolean): Promise<void> {
-  await expect.poll(async () => holds(await queue.stats()), { timeout: 5_000 }).toBe(true);
+  await expect.poll(async () => holds(await queue.stats())).toBe(true);
 }
 
 describe("a worker", () => {

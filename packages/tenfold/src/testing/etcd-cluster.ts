@@ -55,7 +55,7 @@ export interface EtcdCluster {
 }
 
 /** How long the members may take to start, or to agree on a leader. */
-const patienceMs = 30_000;
+const patienceMs = 90_000;
 
 /**
  * Starts real etcd on free ports, for tests and experiments. Resolves when the ports are open and,
@@ -207,7 +207,7 @@ async function statusOf({
     const answer = await fetch(`http://${host}:${port}/v3/maintenance/status`, {
       method: "POST",
       body: "{}",
-      signal: AbortSignal.timeout(500),
+      signal: AbortSignal.timeout(5_000),
     });
     const status = (await answer.json()) as { header: { member_id: string }; leader?: string };
     // Without a leader the field is left out.
@@ -220,10 +220,10 @@ async function statusOf({
 
 const handedOut = new Set<number>();
 
-/** A port of the range that the operating system hands out to nobody by itself. */
+/** Neither what the operating system hands out by itself nor what fleets of tests take, by 1,000. */
 async function freePort(host: string): Promise<number> {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const port = 10_000 + Math.floor(Math.random() * 10_000);
     if (handedOut.has(port)) continue;
     const listener = await systemNetwork.listen({ host, port }, () => {}).catch(() => undefined);
     if (listener === undefined) continue;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { type Listener, systemNetwork } from "../runtime/network.ts";
 import { createFaultProxy, type FaultProxy } from "./fault-proxy.ts";
@@ -54,7 +54,7 @@ test("passes bytes both ways, and an orderly end behind them", async () => {
   await once(client.socket, "close");
   expect(client.received).toBe("hello!");
   expect(proxy.bytesToClients).toBe(6);
-  await vi.waitFor(() => expect(proxy.connections).toBe(0));
+  await expect.poll(() => proxy.connections).toBe(0);
 });
 
 test("delay holds every byte back, bandwidth spreads them", async () => {
@@ -62,34 +62,34 @@ test("delay holds every byte back, bandwidth spreads them", async () => {
   const client = await connect();
   const startedAt = performance.now();
   client.socket.write("x");
-  await vi.waitFor(() => expect(client.received).toBe("x"), { interval: 5 });
+  await expect.poll(() => client.received).toBe("x");
   // Both directions; a bound from below only, so a slow machine cannot fail it.
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(118);
   proxy.set({ delayMs: 0, jitterMs: 0, bytesPerSecondMax: 100_000 });
   const slowAt = performance.now();
   client.socket.write("y".repeat(10_000));
-  await vi.waitFor(() => expect(client.received).toHaveLength(10_001), { interval: 5 });
+  await expect.poll(() => client.received).toHaveLength(10_001);
   expect(performance.now() - slowAt).toBeGreaterThanOrEqual(95);
 });
 
 test("cut resets what is open and what comes, until it passes again", async () => {
   const client = await connect();
   client.socket.write("a");
-  await vi.waitFor(() => expect(client.received).toBe("a"));
+  await expect.poll(() => client.received).toBe("a");
   proxy.state = "cut";
-  await vi.waitFor(() => expect(client.closed).toBe(true));
+  await expect.poll(() => client.closed).toBe(true);
   const refused = await connect().catch(() => undefined);
-  if (refused) await vi.waitFor(() => expect(refused.closed).toBe(true));
+  if (refused) await expect.poll(() => refused.closed).toBe(true);
   proxy.state = "pass";
   const again = await connect();
   again.socket.write("b");
-  await vi.waitFor(() => expect(again.received).toBe("b"));
+  await expect.poll(() => again.received).toBe("b");
 });
 
 test("silent swallows without a word, for old and new connections, then delivers", async () => {
   const before = await connect();
   before.socket.write("a");
-  await vi.waitFor(() => expect(before.received).toBe("a"));
+  await expect.poll(() => before.received).toBe("a");
   proxy.state = "silent";
   const during = await connect();
   before.socket.write("b");
@@ -98,45 +98,45 @@ test("silent swallows without a word, for old and new connections, then delivers
   expect([before.received, during.received]).toEqual(["a", ""]);
   expect([before.closed, during.closed]).toEqual([false, false]);
   proxy.state = "pass";
-  await vi.waitFor(() => expect([before.received, during.received]).toEqual(["ab", "c"]));
+  await expect.poll(() => [before.received, during.received]).toEqual(["ab", "c"]);
 });
 
 test("mute and deaf keep one direction alone from passing, then deliver", async () => {
   const client = await connect();
   client.socket.write("a");
-  await vi.waitFor(() => expect(client.received).toBe("a"));
+  await expect.poll(() => client.received).toBe("a");
   proxy.state = "deaf";
   client.socket.write("b");
   // The echo comes back as far as the proxy: the target has heard it.
-  await vi.waitFor(() => expect(heard).toBe("ab"));
+  await expect.poll(() => heard).toBe("ab");
   expect(client.received).toBe("a");
   proxy.state = "mute";
-  await vi.waitFor(() => expect(client.received).toBe("ab"));
+  await expect.poll(() => client.received).toBe("ab");
   client.socket.write("c");
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(heard).toBe("ab");
   proxy.state = "pass";
-  await vi.waitFor(() => expect(client.received).toBe("abc"));
+  await expect.poll(() => client.received).toBe("abc");
 });
 
 test("cutAfterBytes lets exactly so many reach the target, too", async () => {
   const client = await connect();
   proxy.cutAfterBytes(2, "toTarget");
   client.socket.write("abcd");
-  await vi.waitFor(() => expect(client.closed).toBe(true));
+  await expect.poll(() => client.closed).toBe(true);
   expect(heard).toBe("ab");
 });
 
 test("cutAfterBytes lets exactly so many through", async () => {
   const client = await connect();
   client.socket.write("a");
-  await vi.waitFor(() => expect(client.received).toBe("a"));
+  await expect.poll(() => client.received).toBe("a");
   proxy.cutAfterBytes(3);
   client.socket.write("bcdefg");
-  await vi.waitFor(() => expect(client.closed).toBe(true));
+  await expect.poll(() => client.closed).toBe(true);
   expect(client.received).toBe("abcd");
   expect(proxy.cuts).toBe(1);
   const again = await connect();
   again.socket.write("hello");
-  await vi.waitFor(() => expect(again.received).toBe("hello"));
+  await expect.poll(() => again.received).toBe("hello");
 });

@@ -149,7 +149,7 @@ describe.skipIf(isMissing && !isRequired)(
           expect(theirs?.output).toContain("w/3\n1\n");
           expect(mine?.output).toBe(theirs?.output);
         },
-        { timeout: 10_000 },
+        { timeout: 45_000 },
       );
       for (const { child } of watching) child.kill("SIGKILL");
       await same(`watch --rev=1 w/1`);
@@ -167,7 +167,7 @@ describe.skipIf(isMissing && !isRequired)(
       elected.stdout.on("data", (chunk) => {
         said += chunk;
       });
-      await vi.waitFor(() => expect(said).toMatch(/^office\/\w+\nann\n/), { timeout: 10_000 });
+      await vi.waitFor(() => expect(said).toMatch(/^office\/\w+\nann\n/), { timeout: 45_000 });
       expect(await onNode?.(["get", "--prefix", "office/", "--print-value-only"])).toBe("0 ann\n");
       elected.kill("SIGTERM");
     });

@@ -10,7 +10,7 @@ import { createLocalStore, type LocalStore } from "./local-store.ts";
 import type { PostgresServer } from "./server.ts";
 import { startServer } from "./start-server.ts";
 
-const soon = { timeout: 15_000 };
+const soon = { timeout: 45_000 };
 const titles: string[] = [];
 let folder: string;
 let store: LocalStore;

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 
 const lowest = 10_000;
-/** From here on the system hands out ports to outgoing connections. */
-const ceiling = 32_000;
+/** From here on fleets take a thousand at a time, and above them the system hands out ports. */
+const ceiling = 20_000;
 const attemptsMax = 100;
 
 /** The first of `count` neighbouring ports that nobody listens on, below the ephemeral ones. */

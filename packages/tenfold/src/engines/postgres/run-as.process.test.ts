@@ -86,7 +86,7 @@ async function expectDeathWithParent(): Promise<void> {
   expect(servers.length).toBeGreaterThan(0);
   expect(servers.filter(isAlive)).toEqual(servers);
   child?.kill("SIGKILL");
-  await expect.poll(() => servers.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => servers.filter(isAlive)).toEqual([]);
 }
 
 const linuxOnly = process.platform === "linux" ? "" : " (skipped: not here: it takes Linux)";
