@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 
 const module = new URL("./turn.js", import.meta.url).href;
 const running: ChildProcess[] = [];
+const folder = mkdtempSync(join(tmpdir(), "tenfold-turn-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(async () => {
   for (const child of running.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
@@ -36,7 +38,6 @@ function taker(folder: string) {
 }
 
 test("a turn goes to the next when it is released, and when its holder is killed", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "tenfold-turn-"));
   const first = taker(folder);
   await first.says("holds");
   const second = taker(folder);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Coordinator } from "tenfold/coordination";
 import { connectEtcd } from "tenfold/engines/etcd";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
 
 import { main } from "../main.ts";
 
@@ -18,6 +18,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
   mkdirSync(folder);
 });
+afterAll(() => rmSync(folder, { recursive: true }));
 
 interface Ran {
   readonly code: number | null;

@@ -42,7 +42,8 @@ function clientOf(ports: readonly number[], options: Partial<ServiceClientOption
 const onePlace = { bulkhead: { callsMax: 1, waitersMax: 0 }, retry: false } as const;
 
 async function hasPlace(client: ServiceClient): Promise<boolean> {
-  const reply = await client.request({ method: "GET", path: "/" }).catch((error: unknown) => error);
+  const call = { method: "GET", path: "/", deadlineMs: 2_000 };
+  const reply = await client.request(call).catch((error: unknown) => error);
   return !isTenfoldError(reply, "TENFOLD_RESILIENCE_BULKHEAD_FULL");
 }
 

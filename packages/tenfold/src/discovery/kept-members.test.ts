@@ -122,6 +122,58 @@ test("a first put whose answer is lost leaves nothing that nobody keeps", async 
   expect(await isListed()).toBe(false);
 });
 
+test.each(["1", "2"])(
+  "a retry with version %s, while the first put is being taken out, stays listed",
+  async (version) => {
+    const { keeper, session, clock, coordinator, isListed } = world();
+    const { state, over } = losing(coordinator);
+    const [sent, hold] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const one = keeper({
+      ...over,
+      async transact(transaction, call) {
+        if (state.is === "there" && transaction.change.some((change) => "delete" in change)) {
+          sent.resolve();
+          await hold.promise;
+        }
+        return await (over.transact ?? coordinator.transact)(transaction, call);
+      },
+    });
+    const of = await session();
+    state.is = "about to go";
+    await expect(one.put(key, member, of)).rejects.toThrow("the answer is lost");
+    state.is = "there";
+    const passing = clock.advance(5_000);
+    await sent.promise;
+    await one.put(key, { ...member, version }, of);
+    hold.resolve();
+    await passing;
+    await clock.advance(1_000);
+    expect([one.size, await isListed()]).toEqual([1, true]);
+  },
+);
+
+test("what is put again while its end is on its way stays listed", async () => {
+  const { keeper, session, clock, coordinator, isListed } = world();
+  const [sent, hold] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const one = keeper({
+    async transact(transaction, call) {
+      if (transaction.change.some((change) => "delete" in change)) {
+        sent.resolve();
+        await hold.promise;
+      }
+      return await coordinator.transact(transaction, call);
+    },
+  });
+  const of = await session();
+  await one.put(key, member, of);
+  const passing = clock.advance(ttlMs + 1_000);
+  await sent.promise;
+  await one.put(key, member, of);
+  hold.resolve();
+  await passing;
+  expect([one.size, await isListed()]).toEqual([1, true]);
+});
+
 test("what expires after a lost answer to listing it again is not left", async () => {
   const { keeper, session, store, clock, coordinator, isListed } = world();
   const { state, over } = losing(coordinator);

@@ -58,6 +58,8 @@ const restoredAtOnce = 32;
 export class KeptMembers {
   readonly #options: KeptMembersOptions;
   readonly #kept = new Map<string, KeptMember>();
+  /** How many puts of a key are under way: what they write is not to be taken out. */
+  readonly #putting = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #sweeping: Promise<void>;
 
@@ -79,6 +81,17 @@ export class KeptMembers {
    * @throws TENFOLD_DISCOVERY_NAME_TAKEN, TENFOLD_COORDINATION_UNAVAILABLE
    */
   async put(key: string, said: LeasedMember, session: Session): Promise<Put> {
+    this.#putting.set(key, (this.#putting.get(key) ?? 0) + 1);
+    try {
+      return await this.#put(key, said, session);
+    } finally {
+      const others = (this.#putting.get(key) ?? 1) - 1;
+      if (others > 0) this.#putting.set(key, others);
+      else this.#putting.delete(key);
+    }
+  }
+
+  async #put(key: string, said: LeasedMember, session: Session): Promise<Put> {
     let member = said;
     let created = true;
     const written = this.#write(key, (entry) => {
@@ -88,12 +101,14 @@ export class KeptMembers {
       const goesOn = before?.address === said.address && before.port === said.port;
       member = goesOn ? { ...said, startedAtMs: before.startedAtMs } : said;
       const value = formatMember(member);
-      const stands = entry?.value === value && entry.sessionId === session.id;
+      // What is not kept here may be taken out this moment, at its revision: that must change.
+      const isKept = entry !== undefined && entry.revision === this.#kept.get(key)?.revision;
+      const stands = isKept && entry.value === value && entry.sessionId === session.id;
       return stands ? undefined : { put: key, value, session };
     });
     const revision = await written.catch((error: unknown) => {
       // It may have been applied, and nobody would keep it.
-      void this.#takeOut(key, session, { key, ownedBy: session });
+      void this.#takeOut(key, session);
       throw error;
     });
     const writtenAt = this.#options.runtime.clock.now();
@@ -146,7 +161,7 @@ export class KeptMembers {
         const now = this.#kept.get(key);
         if (now === kept) this.#kept.set(key, { ...kept, session, revision });
         // It expired, or was taken out, meanwhile.
-        else if (now === undefined) void this.#takeOut(key, session, { key, revision });
+        else if (now === undefined) void this.#takeOut(key, session, revision);
         return;
       } catch (error) {
         failed = true;
@@ -155,7 +170,7 @@ export class KeptMembers {
       await clock.sleep(pause.next(), { signal }).catch(() => {});
     }
     // An attempt whose answer was lost may have been applied.
-    if (failed) void this.#takeOut(key, session, { key, ownedBy: session });
+    if (failed) void this.#takeOut(key, session);
   }
 
   /** Changes an entry as it is now; `decide` is asked again when others were faster. */
@@ -193,29 +208,42 @@ export class KeptMembers {
         if (kept.until > now || signal.aborted) continue;
         this.#kept.delete(kept.key);
         const { key, session, revision } = kept;
-        void this.#takeOut(key, session, { key, revision });
+        void this.#takeOut(key, session, revision);
       }
     }
   }
 
-  /** Takes out what nobody keeps here any more, unless another registry keeps it by now. */
-  async #takeOut(key: string, session: Session, ours: Condition): Promise<void> {
+  /**
+   * Takes out what nobody keeps here any more, unless another registry keeps it by now.
+   * @param revision of what is meant; left out, whatever the session owns
+   */
+  async #takeOut(key: string, session: Session, revision?: Revision): Promise<void> {
     const { clock, random, log } = this.#options.runtime;
+    const { coordinator, timeoutMs } = this.#options;
+    const isOurs = (): boolean => !this.#kept.has(key) && !this.#putting.has(key);
     const signal = AbortSignal.any([this.#stop.signal, session.signal]);
     const pause = backOff(random);
     while (!signal.aborted && !this.#kept.has(key)) {
       try {
-        const result = await this.#options.coordinator.transact(
-          { when: [ours], change: [{ delete: key }] },
-          { signal },
-        );
-        log.info("nobody keeps it here", { key, outcome: result.outcome });
-        if (result.outcome !== "indeterminate") return;
+        const meant = revision ?? (await this.#ownedRevision(key, session));
+        if (meant === undefined) return;
+        if (isOurs()) {
+          const transaction = { when: [{ key, revision: meant }], change: [{ delete: key }] };
+          const { outcome } = await coordinator.transact(transaction, { signal, timeoutMs });
+          log.info("nobody keeps it here", { key, outcome });
+          if (outcome !== "indeterminate") return;
+        }
       } catch (error) {
         log.warn("an instance without heartbeats stays listed", { key, error: errorText(error) });
       }
       await clock.sleep(pause.next(), { signal }).catch(() => {});
     }
+  }
+
+  async #ownedRevision(key: string, session: Session): Promise<Revision | undefined> {
+    const { coordinator, timeoutMs } = this.#options;
+    const found = await coordinator.get(key, { timeoutMs });
+    return found?.sessionId === session.id ? found.revision : undefined;
   }
 }
 

@@ -43,7 +43,10 @@ async function coordinatorServer(start: Start): Promise<CoordinatorServer> {
     },
     async close() {
       await kill();
-      await rm(dataFolder, { recursive: true, force: true });
+      // With the backup that a suite may have made beside it.
+      for (const folder of [dataFolder, `${dataFolder}.backup`]) {
+        await rm(folder, { recursive: true, force: true });
+      }
     },
   };
 }
