@@ -4,6 +4,7 @@ import { decodeTopology } from "tenfold/replication";
 import { errorText, type Runtime } from "tenfold/runtime";
 import { parseExposition } from "tenfold/telemetry";
 
+import { instanceKey } from "./console-state.ts";
 import type { FleetView } from "./fleet-view.ts";
 import { fetchText } from "./http-fetch.ts";
 import { memberSample } from "./member-sample.ts";
@@ -100,13 +101,13 @@ function scrapeTargets(view: FleetView): Target[] {
   for (const { id, service, pid, address, adminPort } of view.knownMembers) {
     if (adminPort === undefined || pid === undefined) continue;
     const url = `http://${address}:${adminPort}/metrics`;
-    targets.set(id, { instance: id, service, pid, url });
+    targets.set(instanceKey(service, id), { instance: id, service, pid, url });
   }
   for (const one of view.supervised?.instances ?? []) {
     const { name, service, pid, address = "127.0.0.1", adminPort } = one;
     if (typeof adminPort !== "number" || typeof pid !== "number") continue;
     const url = `http://${address}:${adminPort}/metrics`;
-    targets.set(name, { instance: name, service, pid, url });
+    targets.set(instanceKey(service, name), { instance: name, service, pid, url });
   }
   return [...targets.values()];
 }

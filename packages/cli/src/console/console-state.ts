@@ -117,6 +117,11 @@ export interface InstanceState {
   readonly killable: boolean;
 }
 
+/** An instance's name is its own within its service alone. */
+export function instanceKey(service: string, name: string): string {
+  return `${service}/${name}`;
+}
+
 /** Calls from one service to another, or to a store or queue owner. */
 export interface Link {
   readonly from: string;

@@ -1,5 +1,12 @@
 import { clientTotals, type GatewayReading, type SavedTotals } from "./client-totals.ts";
-import type { HistoryPoint, Latency, Link, QueueState, Totals } from "./console-state.ts";
+import {
+  type HistoryPoint,
+  instanceKey,
+  type Latency,
+  type Link,
+  type QueueState,
+  type Totals,
+} from "./console-state.ts";
 import { counterLedger } from "./counter-ledger.ts";
 import { callsPrefix, type MemberSample } from "./member-sample.ts";
 import { type RateWindow, rateWindow } from "./rate-window.ts";
@@ -31,7 +38,7 @@ export interface FleetFigures {
   scraped(source: SampleSource, sample: MemberSample, nowMs: number): void;
   /** Closes a tick, about once a second. @param timeMs wall clock, for the history */
   tick(nowMs: number, timeMs: number): void;
-  instance(name: string): InstanceFigures | undefined;
+  instance(service: string, name: string): InstanceFigures | undefined;
   service(name: string): ServiceFigures;
   totals(): Totals;
   savedTotals(): SavedTotals;
@@ -81,18 +88,19 @@ export function fleetFigures(saved?: SavedTotals): FleetFigures {
   return {
     history,
     service,
-    instance: (name) => instances.get(name),
+    instance: (of, name) => instances.get(instanceKey(of, name)),
     scraped(source, sample, scrapedMs) {
-      const known = instances.get(source.instance);
+      const key = instanceKey(source.service, source.instance);
+      const known = instances.get(key);
       if (known === undefined && instances.size >= fleetFiguresDefaults.instancesMax) return;
       const window = known?.window ?? rateWindow();
-      instances.set(source.instance, { service: source.service, sample, scrapedMs, window });
+      instances.set(key, { service: source.service, sample, scrapedMs, window });
       const ofService = services.get(source.service) ?? rateWindow();
       services.set(source.service, ofService);
       const growth = [
-        ledger.read(source.instance, incarnation(source, sample), sample.counters),
+        ledger.read(key, incarnation(source, sample), sample.counters),
         // What survives its process must not look new after a restart.
-        ledger.read(`${source.instance} durable`, "", sample.durableCounters),
+        ledger.read(`${key} durable`, "", sample.durableCounters),
       ];
       if (source.service === gateway) clients.read(gatewayReading(source, sample));
       for (const { initial, grown } of growth) {

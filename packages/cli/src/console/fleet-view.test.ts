@@ -200,6 +200,26 @@ describe("instances", () => {
     expect(instances[1]).toMatchObject({ host: "b", status: "ready" });
   });
 
+  test("instances of one name stay apart when their services are two", () => {
+    const view = fleetView("posts", "local");
+    view.supervisorAnswered(supervisorState(instance("one", { service: "posts" })), now);
+    view.members([
+      { ...member("one"), service: "posts", version: "7" },
+      { ...member("one"), service: "billing", version: "8" },
+    ]);
+    view.figures.scraped({ instance: "one", service: "billing", pid: 100 }, up, now);
+    const seen = stateOf(view).instances.map(({ service, version, status }) => [
+      service,
+      version,
+      status,
+    ]);
+    expect(seen).toEqual([
+      ["posts", "7", "ready"],
+      ["billing", "8", "ready"],
+    ]);
+    expect(view.figures.instance("posts", "one")).toBeUndefined();
+  });
+
   test("a store and a service of one name stay apart", () => {
     const view = fleetView("posts", "local");
     const database = instance("pg-posts-0-1", { service: "posts", kind: "postgres" });

@@ -1,6 +1,12 @@
 import type { Member } from "tenfold/discovery";
 
-import type { InstanceState, InstanceStatus, ServiceRole, ServiceState } from "./console-state.ts";
+import {
+  type InstanceState,
+  type InstanceStatus,
+  instanceKey,
+  type ServiceRole,
+  type ServiceState,
+} from "./console-state.ts";
 import type { FleetFigures, InstanceFigures } from "./fleet-figures.ts";
 
 /** One process, as the supervisor's `GET /v1/state` tells it. */
@@ -41,13 +47,21 @@ export const instanceTableDefaults: { readonly silentAfterMs: number } = Object.
 
 /** Everything that runs, whoever knows of it: the supervisor, the members map, or both. */
 export function instanceTable(input: InstanceTableInput): readonly InstanceState[] {
-  const members = new Map(input.members.map((member) => [member.id, member]));
-  const supervised = new Set(input.supervised.map(({ name }) => name));
-  const elsewhere = input.members.filter(({ id }) => !supervised.has(id));
+  const members = new Map(input.members.map((member) => [keyOf(member), member]));
+  const supervised = new Set(
+    input.supervised.map(({ service, name }) => instanceKey(service, name)),
+  );
+  const elsewhere = input.members.filter((member) => !supervised.has(keyOf(member)));
+  const memberOf = ({ service, name }: SupervisedInstance): Member | undefined =>
+    members.get(instanceKey(service, name));
   return [
-    ...input.supervised.map((one) => fromSupervisor(one, members.get(one.name), input)),
+    ...input.supervised.map((one) => fromSupervisor(one, memberOf(one), input)),
     ...elsewhere.map((member) => fromMember(member, input)),
   ].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+}
+
+function keyOf({ service, id }: Member): string {
+  return instanceKey(service, id);
 }
 
 function fromSupervisor(
@@ -55,7 +69,7 @@ function fromSupervisor(
   member: Member | undefined,
   input: InstanceTableInput,
 ): InstanceState {
-  const figures = input.figures.instance(one.name);
+  const figures = input.figures.instance(one.service, one.name);
   const role = roleOf(one.service, one.kind);
   return {
     name: one.name,
@@ -77,7 +91,7 @@ function fromSupervisor(
 }
 
 function fromMember(member: Member, input: InstanceTableInput): InstanceState {
-  const figures = input.figures.instance(member.id);
+  const figures = input.figures.instance(member.service, member.id);
   const role = roleOf(member.service, "service");
   return {
     name: member.id,

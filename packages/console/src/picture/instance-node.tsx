@@ -9,7 +9,7 @@ export interface InstanceNodeProps {
   readonly placed: PlacedNode;
   readonly timeMs: number;
   readonly onKill: (instance: string) => void;
-  readonly onShow: (instance: string | undefined) => void;
+  readonly onShow: (isShown: boolean) => void;
 }
 
 /** One process: its state by colour, sign and word, where it listens, how busy it is. */
@@ -19,17 +19,17 @@ export function InstanceNode({ placed, timeMs, onKill, onShow }: InstanceNodePro
   const kind = statusKind(instance, timeMs);
   const word = kind === "good" ? undefined : statusWord(instance, timeMs);
   const kill = (): void => onKill(instance.name);
-  const show = (): void => onShow(instance.name);
+  const show = (): void => onShow(true);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: hovering only shows more; the focusable parts are inside.
-    <g class={`node ${kind}`} onMouseEnter={show} onMouseLeave={() => onShow(undefined)}>
+    <g class={`node ${kind}`} onMouseEnter={show} onMouseLeave={() => onShow(false)}>
       {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: focus shows the details, as hovering does. */}
       <g
         tabIndex={0}
         role="img"
         aria-label={spoken(instance, part, statusWord(instance, timeMs))}
         onFocus={show}
-        onBlur={() => onShow(undefined)}
+        onBlur={() => onShow(false)}
       >
         <rect class="body" x={x} y={y} width={width} height={height} rx={7} />
         <rect class="bar" x={x} y={y} width={5} height={height} rx={2.5} />
@@ -53,7 +53,7 @@ export function InstanceNode({ placed, timeMs, onKill, onShow }: InstanceNodePro
           tabIndex={0}
           aria-label={`Kill ${instance.name}`}
           onFocus={show}
-          onBlur={() => onShow(undefined)}
+          onBlur={() => onShow(false)}
           onClick={kill}
           onKeyDown={(event) => pressed(event) && kill()}
         >

@@ -1,9 +1,13 @@
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { ConsoleState, QueueState } from "../../../cli/src/console/console-state.ts";
+import {
+  type ConsoleState,
+  instanceKey,
+  type QueueState,
+} from "../../../cli/src/console/console-state.ts";
 import { count, perSecond } from "../format.ts";
 import { pressed } from "../pressed.ts";
-import { type Box, type PlacedEdge, type PlacedGroup, sizes } from "./boxes.ts";
+import { type Box, type PlacedEdge, type PlacedGroup, type PlacedNode, sizes } from "./boxes.ts";
 import { groupsOf } from "./groups.ts";
 import { InstanceDetails } from "./instance-details.tsx";
 import { InstanceNode } from "./instance-node.tsx";
@@ -29,7 +33,7 @@ export function TopologyPicture({ state, onKill, onRestart }: TopologyPicturePro
   }, []);
   const picture = useMemo(() => layout(groupsOf(state), drawnLinks(state), width), [state, width]);
   const nodes = picture.groups.flatMap(({ nodes }) => nodes);
-  const detailed = nodes.find(({ node }) => node.instance.name === shown);
+  const detailed = nodes.find((placed) => keyOf(placed) === shown);
   return (
     <div class="picture" ref={frame}>
       {/* biome-ignore lint/a11y/useSemanticElements: a picture with buttons in it has no element. */}
@@ -62,11 +66,11 @@ export function TopologyPicture({ state, onKill, onRestart }: TopologyPicturePro
         ))}
         {nodes.map((placed) => (
           <InstanceNode
-            key={placed.node.instance.name}
+            key={keyOf(placed)}
             placed={placed}
             timeMs={state.timeMs}
             onKill={onKill}
-            onShow={setShown}
+            onShow={(isShown) => setShown(isShown ? keyOf(placed) : undefined)}
           />
         ))}
       </svg>
@@ -75,6 +79,10 @@ export function TopologyPicture({ state, onKill, onRestart }: TopologyPicturePro
       ) : null}
     </div>
   );
+}
+
+function keyOf({ node: { instance } }: PlacedNode): string {
+  return instanceKey(instance.service, instance.name);
 }
 
 /** The clients' own link, and all others that end on something in the picture. */

@@ -12,7 +12,7 @@ import type { EtcdOptions } from "./open-channel.ts";
 
 const program = findEngine("etcd");
 const isRequired = process.env.TENFOLD_REQUIRE_ENGINES === "1";
-const tokenTtlMs = 1_000;
+const tokenTtlMs = 4_000;
 
 describe.skipIf(program === undefined && !isRequired)(
   program === undefined ? "etcd (skipped: neither on PATH nor in .engines)" : "etcd with users",
@@ -66,9 +66,9 @@ describe.skipIf(program === undefined && !isRequired)(
       const put = (value: string) => client.transact({ change: [{ put: "/mine/a", value }] });
       await put("1");
       const followed = await follow(client, "/mine/");
-      const session = await client.openSession({ ttlMs: 2_000 });
+      const session = await client.openSession({ ttlMs: 12_000 });
       await client.createOrdered({ prefix: "/mine/q/", value: "", session });
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 2; i++) {
         await pause(tokenTtlMs + 100);
         // Fifty calls that find it too old at once: they share the new one.
         const results = await Promise.all(Array.from({ length: 50 }, (_, n) => put(`${i}/${n}`)));
@@ -101,6 +101,27 @@ describe.skipIf(program === undefined && !isRequired)(
         await client.close();
       }
       expect(() => as({ user: "reader" })).toThrow(/given together/);
+    });
+
+    test("without authentication it takes neither token nor user, and that is said", async () => {
+      const open = await startEtcdCluster({ program: program as string, hosts: ["127.0.0.1"] });
+      const says: [Partial<EtcdOptions>, RegExp][] = [
+        [{ token: "x" }, /etcd takes none while its authentication is not enabled/],
+        [{ user: "root", password: "x" }, /It knows no users: give neither user nor password/],
+      ];
+      try {
+        for (const [options, advice] of says) {
+          const client = connectEtcd({ endpoints: open.endpoints, ...options });
+          await expect(client.get("/a")).rejects.toMatchObject({
+            code: "TENFOLD_COORDINATION_REFUSED",
+            message: expect.stringMatching(advice),
+            retryable: false,
+          });
+          await client.close();
+        }
+      } finally {
+        await open.close();
+      }
     });
   },
 );

@@ -57,8 +57,19 @@ export function portError(error: unknown): unknown {
   const [code, said] = wordsFor(error);
   const retryable = isUnavailable(error) || message.includes("too many requests");
   const details = { grpcStatus: status };
-  return new TenfoldError(code, `${said}: ${message}.`, { retryable, details, cause: error });
+  const advice = adviceOn.find(([saying]) => message.includes(saying))?.[1] ?? "";
+  const text = `${said}: ${message}.${advice}`;
+  return new TenfoldError(code, text, { retryable, details, cause: error });
 }
+
+/** What etcd says of tokens and users does not tell that it may have none at all. */
+const adviceOn: readonly (readonly [string, string])[] = [
+  ["authentication is not enabled", " It knows no users: give neither user nor password."],
+  [
+    "invalid auth token",
+    " See the token; etcd takes none while its authentication is not enabled.",
+  ],
+];
 
 function wordsFor(error: RpcError): [ErrorCode, string] {
   const { status, fault } = error;
