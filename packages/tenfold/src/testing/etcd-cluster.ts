@@ -220,7 +220,7 @@ async function statusOf({
 
 const handedOut = new Set<number>();
 
-/** Neither what the operating system hands out by itself nor what fleets of tests take, by 1,000. */
+/** Neither what the operating system hands out by itself nor what fleets of tests take. */
 async function freePort(host: string): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 10_000);
