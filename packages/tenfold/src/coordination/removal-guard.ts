@@ -64,6 +64,11 @@ export function removalGuard(options: Partial<RemovalRules> = {}): RemovalGuard 
   let doubtEnd = Number.NEGATIVE_INFINITY;
 
   const peakOf = (size: number, now: number): number => {
+    // A map of one size, as most are most of the time.
+    if (peaks.length === 1 && peaks[0]?.size === size) {
+      peaks = [{ size, at: now }];
+      return size;
+    }
     const recent = peaks.filter((peak) => peak.size > size && now - peak.at <= rules.windowMs);
     peaks = [...recent, { size, at: now }];
     return peaks[0]?.size ?? size;

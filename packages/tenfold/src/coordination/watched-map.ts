@@ -2,7 +2,7 @@ import { errorCodes } from "../runtime/error-codes.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { backOff, backOffDefaults } from "./back-off.ts";
-import type { Coordinator, Revision, WatchBatch } from "./coordinator.ts";
+import type { Coordinator, Entry, Revision, WatchBatch } from "./coordinator.ts";
 import { tokenGeneration } from "./fencing-token.ts";
 import { generationKey, parseGeneration } from "./generation.ts";
 import { type HeldValues, heldValues } from "./held-values.ts";
@@ -81,6 +81,11 @@ export function watchedMap<Value>(
   return new MapWatcher(coordinator, prefix, parse, options);
 }
 
+interface Difference {
+  readonly put: [name: string, value: string][];
+  readonly removed: string[];
+}
+
 class MapWatcher<Value> implements WatchedMap<Value> {
   readonly #coordinator: Pick<Coordinator, "list" | "watch">;
   readonly #prefix: string;
@@ -153,12 +158,14 @@ class MapWatcher<Value> implements WatchedMap<Value> {
     const changed = notice();
     this.#readers.add(changed);
     try {
-      if (this.#source === "nowhere") await changed.wait(until);
-      while (!until.aborted) {
+      let isOn = !until.aborted;
+      if (this.#source === "nowhere") isOn = await changed.wait(until);
+      while (isOn) {
         yield this.#held.current;
-        await changed.wait(until);
+        isOn = await changed.wait(until);
       }
     } finally {
+      changed.close();
       this.#readers.delete(changed);
     }
   }
@@ -284,22 +291,30 @@ class MapWatcher<Value> implements WatchedMap<Value> {
     this.#readAgainWhenDue();
   }
 
-  #difference({ kind, entries, changes }: WatchBatch) {
-    const nameOf = (key: string): string => key.slice(this.#prefix.length);
-    const told =
-      kind === "snapshot" ? entries : changes.flatMap((one) => ("entry" in one ? one.entry : []));
-    for (const { token } of told) {
-      this.#generation = Math.max(this.#generation, tokenGeneration(token));
+  #difference({ kind, entries, changes }: WatchBatch): Difference {
+    if (kind === "snapshot") {
+      const put = entries.map((entry) => this.#told(entry));
+      const listed = new Set(put.map(([name]) => name));
+      const { heldBack } = this.#guard;
+      const isGone = (name: string): boolean => !listed.has(name) && !heldBack.has(name);
+      return { put, removed: [...this.#held.values.keys()].filter(isGone) };
     }
-    const put = told.map(({ key, value }) => [nameOf(key), value] as const);
-    if (kind === "delta") {
-      const gone = changes.flatMap((one) => (one.kind === "delete" ? nameOf(one.key) : []));
-      return { put, removed: gone.filter((name) => this.#held.values.has(name)) };
+    const difference: Difference = { put: [], removed: [] };
+    for (const change of changes) {
+      if (change.kind === "put") {
+        difference.put.push(this.#told(change.entry));
+        continue;
+      }
+      const name = change.key.slice(this.#prefix.length);
+      if (this.#held.values.has(name)) difference.removed.push(name);
     }
-    const listed = new Set(put.map(([name]) => name));
-    const { heldBack } = this.#guard;
-    const isGone = (name: string): boolean => !listed.has(name) && !heldBack.has(name);
-    return { put, removed: [...this.#held.values.keys()].filter(isGone) };
+    return difference;
+  }
+
+  #told({ key, value, token }: Entry): [name: string, value: string] {
+    const generation = tokenGeneration(token);
+    if (generation > this.#generation) this.#generation = generation;
+    return [key.slice(this.#prefix.length), value];
   }
 
   #tellHeldBack(): void {

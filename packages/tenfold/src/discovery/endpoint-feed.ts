@@ -30,12 +30,14 @@ export function endpointFeed(): EndpointFeed {
       const changed = notice();
       readers.add(changed);
       try {
-        if (current === undefined) await changed.wait(signal);
-        while (!signal.aborted && current !== undefined) {
+        let isOn = !signal.aborted;
+        if (current === undefined) isOn = await changed.wait(signal);
+        while (isOn && current !== undefined) {
           yield current;
-          await changed.wait(signal);
+          isOn = await changed.wait(signal);
         }
       } finally {
+        changed.close();
         readers.delete(changed);
       }
     },

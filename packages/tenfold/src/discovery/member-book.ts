@@ -96,11 +96,13 @@ export function memberBook(prefix: string, log: Log): MemberBook {
       const changed = notice();
       waiting.add(changed);
       try {
-        while (!signal.aborted) {
+        let isOn = !signal.aborted;
+        while (isOn) {
           yield;
-          await changed.wait(signal);
+          isOn = await changed.wait(signal);
         }
       } finally {
+        changed.close();
         waiting.delete(changed);
       }
     },

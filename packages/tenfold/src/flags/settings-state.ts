@@ -32,7 +32,9 @@ export interface SettingsState<Definitions extends SettingDefinitions> {
 export function settingsState<Definitions extends SettingDefinitions>(
   definitions: Definitions,
 ): SettingsState<Definitions> {
-  let states = new Map<string, SettingState>();
+  const states = new Map<string, SettingState>();
+  /** What each state was read from; only what changed is read again. */
+  const texts = new Map<string, string>();
   for (const [name, { default: value }] of Object.entries(definitions)) {
     states.set(name, { value, change: undefined, problem: undefined });
   }
@@ -52,15 +54,18 @@ export function settingsState<Definitions extends SettingDefinitions>(
     },
     take(entries) {
       const problems = new Map<string, string>();
-      const next = new Map<string, SettingState>();
+      let isSame = true;
       for (const [name, before] of states) {
-        const state = stateOf(definitions, name, entries.get(name), before);
-        const { problem } = state;
+        const text = entries.get(name);
+        if (text === texts.get(name)) continue;
+        if (text === undefined) texts.delete(name);
+        else texts.set(name, text);
+        const state = stateOf(definitions, name, text, before);
+        const { problem, value } = state;
         if (problem !== undefined && problem !== before.problem) problems.set(name, problem);
-        next.set(name, state);
+        if (value !== before.value) isSame = false;
+        states.set(name, state);
       }
-      const isSame = [...next].every(([name, { value }]) => value === states.get(name)?.value);
-      states = next;
       if (!isSame) current = values();
       return problems;
     },

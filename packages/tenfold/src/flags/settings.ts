@@ -103,14 +103,16 @@ export function createSettings<Definitions extends SettingDefinitions>(
       try {
         await settled;
         let last: SettingValues<Definitions> | undefined;
-        while (!until.aborted) {
+        let isOn = !until.aborted;
+        while (isOn) {
           if (state.current !== last) {
             last = state.current;
             yield last;
           }
-          await changed.wait(until);
+          isOn = await changed.wait(until);
         }
       } finally {
+        changed.close();
         readers.delete(changed);
       }
     },

@@ -68,8 +68,8 @@ export function frameReader(bytesMax: number): FrameReader {
         needed = end;
         if (size < end) break;
         messages.push(all.subarray(headBytes, end));
-        chunks = [all.subarray(end)];
         size -= end;
+        chunks = size === 0 ? [] : [all.subarray(end)];
         needed = headBytes;
       }
       return messages;

@@ -49,12 +49,13 @@ export async function* watchPrefix(
   const changed = notice();
   const feeding = feed(parts, prefix, buffer, changed.notify, until);
   try {
-    while (!until.aborted) {
+    // What came while the reader was busy has left its notice.
+    while (await changed.wait(until)) {
       const batch = buffer.take();
-      if (batch === undefined) await changed.wait(until);
-      else yield batch;
+      if (batch !== undefined) yield batch;
     }
   } finally {
+    changed.close();
     left.abort();
     await feeding;
   }
@@ -128,7 +129,7 @@ function follow(
         call?.forgetToken();
         return reject(new Error(`the server ended the watch: ${answer.cancelReason}`));
       }
-      events = events.concat(answer.events);
+      events = events.length === 0 ? answer.events : events.concat(answer.events);
       if (answer.fragment) return;
       if (events.length > 0) {
         buffer.delta(events.map((one) => changeOf(one, mark.generation)));

@@ -140,6 +140,7 @@ async function* watchStore(
       else yield batch;
     }
   } finally {
+    changed.close();
     end();
   }
 }
