@@ -149,7 +149,7 @@ const anyRequest = fc.oneof(
 /** What a server says, but for what names it. */
 async function say(peer: Connection, one: Request): Promise<unknown> {
   try {
-    return common(one.read(await unaryCall(peer, one.path, {}, one.bytes).result));
+    return common(one.read(await unaryCall(peer, one.path, {}, one.bytes)));
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     return { status: error.status, message: error.message };

@@ -77,17 +77,15 @@ export function createChannel(parts: ChannelParts): Channel {
   const closing = new AbortController();
   const peers = createPeers(endpoints, parts.tls, runtime);
   const connected = ({ timeoutMs, signal }: WaitOptions): Promise<Connection> =>
-    withDeadline(clock, peers.connected(), { timeoutMs, signal, wasSent: false });
+    withDeadline(clock, peers.connected(), { timeoutMs, signal });
   const exchange = async (
     peer: Connection,
     { path, metadata, request }: Message,
     { timeoutMs, signal }: WaitOptions,
   ): Promise<Uint8Array> => {
-    const { result, cancel } = unaryCall(peer, path, metadata, request);
     try {
-      return await withDeadline(clock, result, { timeoutMs, signal, wasSent: true });
+      return await unaryCall(peer, path, metadata, request, { clock, timeoutMs, signal });
     } catch (error) {
-      cancel();
       if (isUnavailable(error)) peers.doubt(peer);
       throw error;
     }

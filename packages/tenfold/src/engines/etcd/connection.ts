@@ -140,6 +140,12 @@ function connectionOver(
     left = true;
     if (streams.size === 0) cut("left for another server");
   };
+  const closed = (stream: ClientHttp2Stream): void => {
+    streams.delete(stream);
+    if (streams.size > 0 || over) return;
+    if (left) cut("left for another server");
+    else session.unref();
+  };
   const pulse = (): void => {
     probe();
     beat = clock.setTimer(pingEveryMs, pulse, { keepAlive: false });
@@ -172,15 +178,9 @@ function connectionOver(
         ...metadata,
       };
       const stream = session.request(headers, { endStream: false });
+      if (streams.size === 0) session.ref();
       streams.add(stream);
-      session.ref();
-      stream.once("close", () => {
-        streams.delete(stream);
-        if (streams.size > 0 || over) return;
-        if (left) cut("left for another server");
-        else session.unref();
-      });
-      return openCall(stream, receiver);
+      return openCall(stream, receiver, () => closed(stream));
     },
     probe,
     leave,

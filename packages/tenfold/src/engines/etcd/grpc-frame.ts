@@ -20,7 +20,8 @@ const headBytes = 5;
 
 /** One message, given in parts, with its five bytes of head; never compressed. */
 export function grpcFrame(...parts: readonly Uint8Array[]): Buffer {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  let length = 0;
+  for (const part of parts) length += part.length;
   const frame = Buffer.allocUnsafe(headBytes + length);
   frame[0] = 0;
   frame.writeUInt32BE(length, 1);
@@ -84,7 +85,7 @@ export function frameReader(bytesMax: number): FrameReader {
 function joined(chunks: readonly Uint8Array[], size: number): Buffer {
   const [first] = chunks;
   if (chunks.length > 1 || first === undefined) return Buffer.concat(chunks, size);
-  return Buffer.from(first.buffer, first.byteOffset, first.length);
+  return Buffer.isBuffer(first) ? first : Buffer.from(first.buffer, first.byteOffset, first.length);
 }
 
 function frameLength(head: Buffer, bytesMax: number): number {

@@ -34,8 +34,7 @@ export async function receiveSnapshot(
       },
       channel.closing,
     );
-    call.send(new Uint8Array(0));
-    call.finish();
+    call.finish(new Uint8Array(0));
     await promise;
   } catch (error) {
     throw portError(error);

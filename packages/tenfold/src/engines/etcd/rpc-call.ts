@@ -13,8 +13,8 @@ export interface RpcReceiver {
 /** One open call, unary or streaming. */
 export interface RpcCall {
   send(message: Uint8Array): void;
-  /** Nothing more will be sent. */
-  finish(): void;
+  /** The last message: nothing more will be sent. */
+  finish(message: Uint8Array): void;
   /** Gives the call up; `end` is not called any more. */
   cancel(): void;
 }
@@ -22,7 +22,12 @@ export interface RpcCall {
 /** An answer larger than this is refused: 64 times what a store of ours may put in one range. */
 const answerBytesMax = 268_435_456;
 
-export function openCall(stream: ClientHttp2Stream, receiver: RpcReceiver): RpcCall {
+/** @param closed called when the stream is gone, before the receiver's `end` */
+export function openCall(
+  stream: ClientHttp2Stream,
+  receiver: RpcReceiver,
+  closed: () => void,
+): RpcCall {
   const frames = frameReader(answerBytesMax);
   let over = false;
   let headers: IncomingHttpHeaders = {};
@@ -54,14 +59,17 @@ export function openCall(stream: ClientHttp2Stream, receiver: RpcReceiver): RpcC
   stream.on("error", (error) => {
     end(new RpcError(grpcStatus.unavailable, errorText(error), mayHaveApplied(stream)));
   });
-  stream.once("close", () => end(outcome(stream, headers, trailers)));
+  stream.on("close", () => {
+    closed();
+    end(outcome(stream, headers, trailers));
+  });
 
   return {
     send(message) {
       if (!over && !stream.destroyed) stream.write(grpcFrame(message));
     },
-    finish() {
-      if (!stream.destroyed) stream.end();
+    finish(message) {
+      if (!over && !stream.destroyed) stream.end(grpcFrame(message));
     },
     cancel() {
       over = true;

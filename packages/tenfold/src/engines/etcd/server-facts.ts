@@ -36,7 +36,7 @@ export function serverFacts(log: Log): ServerFacts {
       return members;
     },
     learn(peer, metadata) {
-      const ask = (path: string) => unaryCall(peer, path, metadata, nothing).result;
+      const ask = (path: string) => unaryCall(peer, path, metadata, nothing);
       const learnt = Promise.all([
         ask(methods.status).then((answer) => {
           heard(peer.endpoint.origin, decode(statusResponse, answer).version);

@@ -42,10 +42,9 @@ export function storeGate(parts: StoreGateParts): StoreGate {
     for (;;) {
       const mark = store.mark();
       const metadata = { ...pass, ...requireLeader };
-      const { result, cancel } = unaryCall(peer, methods.range, metadata, question);
-      const options = { timeoutMs: askTimeoutMs, signal: closing, wasSent: false };
-      const answer = await withDeadline(clock, result, options).catch((error: unknown) => {
-        cancel();
+      const wait = { clock, timeoutMs: askTimeoutMs, signal: closing };
+      const asking = unaryCall(peer, methods.range, metadata, question, wait);
+      const answer = await asking.catch((error: unknown) => {
         if (isUnavailable(error)) parts.doubt(peer);
         throw harmless(error);
       });
@@ -64,7 +63,7 @@ export function storeGate(parts: StoreGateParts): StoreGate {
         round.set(peer, asking);
         asking.catch(() => round.delete(peer));
       }
-      return withDeadline(clock, asking, { timeoutMs, signal, wasSent: false });
+      return withDeadline(clock, asking, { timeoutMs, signal });
     },
     isOpen: (peer) => !store.refused && answered.has(peer),
     forget() {
