@@ -14,7 +14,7 @@ export const etcdFaults: readonly EtcdFault[] = Object.freeze([
   {
     issue: "etcd-io/etcd#15220",
     what: "a watch's progress mark may run ahead of events that are still to come",
-    here: "harmless: marks of these versions are not used",
+    here: "harmless: no marks are asked for, and none is used",
     patches: { "3.4": [0, 25], "3.5": [0, 8] },
   },
   {
