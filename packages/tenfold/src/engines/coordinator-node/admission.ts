@@ -1,9 +1,9 @@
 import { hash, timingSafeEqual } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http2";
 
 import { grpcStatus } from "../etcd/grpc-frame.ts";
 import { methods } from "../etcd/messages.ts";
 import { GrpcError, refusal } from "./grpc-error.ts";
+import type { Headers } from "./http2/hpack.ts";
 import { type CoordinatorUser, matchesPassword, userTokens } from "./users.ts";
 
 /** Who is let in: holders of the token, users, and no browser. */
@@ -13,7 +13,7 @@ export interface Admission {
    * Origin, or by a Host that is not ours.
    * @throws GrpcError
    */
-  admit(headers: IncomingHttpHeaders, localAddress: string): void;
+  admit(headers: Headers, localAddress: string): void;
   /**
    * etcd's way to a token. The node's own token is its own password, for clients that cannot be
    * given one.

@@ -1,14 +1,5 @@
-import {
-  constants,
-  createSecureServer,
-  createServer,
-  type Http2SecureServer,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-  type Settings,
-} from "node:http2";
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 
 import type { Clock } from "../../runtime/clock.ts";
 import { errorText, TenfoldError } from "../../runtime/errors.ts";
@@ -18,10 +9,13 @@ import {
   encodeGrpcMessage,
   FrameError,
   frameReader,
-  grpcFrame,
+  grpcHead,
   grpcStatus,
 } from "../etcd/grpc-frame.ts";
 import { GrpcError, refusal } from "./grpc-error.ts";
+import { Connection } from "./http2/connection.ts";
+import { encodeHeaders, type Headers } from "./http2/hpack.ts";
+import type { ServerStream } from "./http2/stream.ts";
 import type { CoordinatorNodeLimits } from "./limits.ts";
 
 export type UnaryHandler = (request: Uint8Array) => Promise<Uint8Array> | Uint8Array;
@@ -66,7 +60,7 @@ export interface GrpcServerOptions {
   readonly tls: ServerTls | undefined;
   readonly services: GrpcServices;
   /** Throws a GrpcError when the request must not be served. */
-  readonly admit: (headers: IncomingHttpHeaders, localAddress: string) => void;
+  readonly admit: (headers: Headers, localAddress: string) => void;
   readonly limits: CoordinatorNodeLimits;
   readonly clock: Clock;
   readonly log: Log;
@@ -91,24 +85,26 @@ const drainMs = 2_000;
  */
 export async function createGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { listen, limits, log, tls, clock } = options;
-  const settings = { maxConcurrentStreams: limits.streamsPerConnectionMax };
-  const server = tls === undefined ? createServer({ settings }) : secureServer(tls, settings);
-  const sessions = new Set<ServerHttp2Session>();
+  const connections = new Set<Connection>();
   const calls = openCalls(clock);
-  server.maxConnections = limits.connectionsMax;
-  server.on("session", (session) => {
-    sessions.add(session);
-    const stopPings = pingSession(session, clock);
-    // Clients such as etcdctl leave with a reset, which is no fault of anyone.
-    session.on("error", (error) => log.debug("a connection broke", { error: errorText(error) }));
-    session.once("close", () => {
-      stopPings();
-      sessions.delete(session);
+  const accept = (socket: Socket): void => {
+    const connection = new Connection(socket, {
+      streamsMax: limits.streamsPerConnectionMax,
+      now: clock.now,
+      onStream: (stream, headers) => serve(stream, headers, options, calls),
+      // Clients such as etcdctl leave with a reset, which is no fault of anyone; others are
+      // browsers, or health checks of the port.
+      onError: (error) => log.debug("a connection broke", { error: errorText(error) }),
+      onClose() {
+        stopPings();
+        connections.delete(connection);
+      },
     });
-  });
-  server.on("stream", (stream, headers) => serve(stream, headers, options, calls));
-  // Not HTTP/2: a browser, or a health check of the port.
-  server.on("sessionError", (error) => log.debug("no HTTP/2 client", { error: errorText(error) }));
+    connections.add(connection);
+    const stopPings = pingConnection(connection, clock);
+  };
+  const server = tls === undefined ? createServer({ noDelay: true }, accept) : secure(tls, accept);
+  server.maxConnections = limits.connectionsMax;
   server.on("tlsClientError", (error) => log.debug("no TLS client", { error: errorText(error) }));
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(portError(listen, error)));
@@ -121,17 +117,21 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // What is asked from here on goes to no server; what was asked is answered.
-      for (const session of sessions) session.goaway();
+      for (const connection of connections) connection.leave();
       await calls.drained();
-      for (const session of sessions) session.destroy();
+      for (const connection of connections) connection.destroy();
       await closed;
     },
   };
 }
 
-function secureServer({ certificate, key }: ServerTls, settings: Settings): Http2SecureServer {
+function secure({ certificate, key }: ServerTls, accept: (socket: Socket) => void): Server {
+  const options = { cert: certificate, key, ALPNProtocols: ["h2"], noDelay: true };
   try {
-    return createSecureServer({ settings, cert: certificate, key });
+    return createTlsServer(options, (socket: TLSSocket) => {
+      if (socket.alpnProtocol === "h2") accept(socket);
+      else socket.destroy();
+    });
   } catch (error) {
     throw new TenfoldError(
       "TENFOLD_COORDINATOR_NODE_CERTIFICATE_INVALID",
@@ -168,61 +168,50 @@ function openCalls(clock: Clock): OpenCalls {
   };
 }
 
-function pingSession(session: ServerHttp2Session, clock: Clock): () => void {
-  let answered = true;
+function pingConnection(connection: Connection, clock: Clock): () => void {
+  const beat = (): void => {
+    if (connection.ping()) timer = clock.setTimer(pingEveryMs, beat, { keepAlive: false });
+    else connection.destroy();
+  };
   let timer = clock.setTimer(pingEveryMs, beat, { keepAlive: false });
-  function beat(): void {
-    if (session.destroyed) return;
-    if (!answered) {
-      session.destroy();
-      return;
-    }
-    answered = false;
-    session.ping((error) => {
-      answered = error === null;
-    });
-    timer = clock.setTimer(pingEveryMs, beat, { keepAlive: false });
-  }
   return () => timer.cancel();
 }
 
 function serve(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
+  stream: ServerStream,
+  headers: Headers,
   { services, admit, limits, log }: GrpcServerOptions,
   calls: OpenCalls,
 ): void {
-  const answer = grpcAnswer(stream, log);
-  // Also when the client resets its stream: an unheard error would end the process.
-  stream.on("error", (error) => log.debug("a call broke", { error: errorText(error) }));
-  const receiver = ((): GrpcReceiver | undefined => {
-    try {
-      admit(headers, stream.session?.socket.localAddress ?? "");
-      return receiverOf(String(headers[":path"]), services, answer);
-    } catch (error) {
-      answer.fail(error);
-      return undefined;
-    }
-  })();
-  if (receiver === undefined) return;
-  if (answer.waitsForResult) {
-    calls.begin();
-    stream.once("close", () => calls.end());
+  const answer = new GrpcAnswer(stream, log);
+  try {
+    admit(headers, stream.localAddress);
+    const receiver = receiverOf(String(headers[":path"]), services, answer);
+    const frames = frameReader(limits.requestBytesMax);
+    if (answer.waitsForResult) calls.begin();
+    stream.receiver = {
+      data(chunk) {
+        try {
+          for (const message of frames.push(chunk)) {
+            const done = receiver.message(message);
+            if (done !== undefined) done.catch((error: unknown) => answer.fail(error));
+          }
+        } catch (error) {
+          answer.fail(error instanceof FrameError ? frameRefusal(error) : error);
+        }
+      },
+      end() {
+        if (!answer.waitsForResult) answer.end();
+      },
+      drained: () => receiver.drained?.(),
+      closed() {
+        if (answer.waitsForResult) calls.end();
+        receiver.closed?.();
+      },
+    };
+  } catch (error) {
+    answer.fail(error);
   }
-  const frames = frameReader(limits.requestBytesMax);
-  stream.on("data", (chunk: Uint8Array) => {
-    try {
-      for (const message of frames.push(chunk)) {
-        const done = receiver.message(message);
-        if (done !== undefined) done.catch((error: unknown) => answer.fail(error));
-      }
-    } catch (error) {
-      answer.fail(error instanceof FrameError ? frameRefusal(error) : error);
-    }
-  });
-  stream.on("end", () => answer.halfClosed());
-  stream.on("drain", () => receiver.drained?.());
-  stream.once("close", () => receiver.closed?.());
 }
 
 function receiverOf(path: string, services: GrpcServices, answer: GrpcAnswer): GrpcReceiver {
@@ -269,59 +258,46 @@ function listReceiver(list: ListHandler, answer: GrpcAnswer): GrpcReceiver {
   };
 }
 
-interface GrpcAnswer extends GrpcCall {
-  /** A unary call is ended by its result, not by the client's end of sending. */
-  waitsForResult: boolean;
-  halfClosed(): void;
-  end(): void;
-}
+const head = encodeHeaders({ ":status": "200", "content-type": "application/grpc" });
+const success = encodeHeaders({ "grpc-status": String(grpcStatus.ok) });
+/** A client's own words may be part of it. */
+const messageCharsMax = 1_024;
 
-function grpcAnswer(stream: ServerHttp2Stream, log: Log): GrpcAnswer {
-  const head: OutgoingHttpHeaders = { ":status": 200, "content-type": "application/grpc" };
-  let trailers: OutgoingHttpHeaders = { "grpc-status": String(grpcStatus.ok) };
-  const isOver = (): boolean => stream.destroyed || stream.closed || stream.writableEnded;
-  const begin = (): void => {
-    if (stream.headersSent) return;
-    stream.respond(head, { waitForTrailers: true });
-    stream.once("wantTrailers", () => stream.sendTrailers(trailers));
-  };
-  const end = (): void => {
-    if (isOver()) return;
-    begin();
-    stream.end();
-  };
-  return {
-    waitsForResult: false,
-    get congested() {
-      return stream.writableLength > unreadBytesMax;
-    },
-    send(...parts) {
-      if (isOver()) return;
-      begin();
-      // What is sent in one turn of the event loop goes out in one piece.
-      if (stream.writableCorked === 0) {
-        stream.cork();
-        process.nextTick(() => stream.uncork());
-      }
-      stream.write(grpcFrame(...parts));
-    },
-    fail(error) {
-      if (isOver()) return;
-      const known = error instanceof GrpcError ? error : unknownError(error, log);
-      trailers = {
-        "grpc-status": String(known.status),
-        "grpc-message": encodeGrpcMessage(known.message),
-      };
-      if (stream.headersSent) stream.end();
-      else stream.respond({ ...head, ...trailers }, { endStream: true });
-      // A refused client need not finish sending; without this its bytes would be read for nothing.
-      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-    },
-    halfClosed() {
-      if (!this.waitsForResult) end();
-    },
-    end,
-  };
+class GrpcAnswer implements GrpcCall {
+  /** A unary call is ended by its result, not by the client's end of sending. */
+  waitsForResult = false;
+  readonly #stream: ServerStream;
+  readonly #log: Log;
+
+  constructor(stream: ServerStream, log: Log) {
+    this.#stream = stream;
+    this.#log = log;
+  }
+
+  get congested(): boolean {
+    return this.#stream.queuedBytes > unreadBytesMax;
+  }
+
+  send(...parts: readonly Uint8Array[]): void {
+    this.#stream.respond(head);
+    this.#stream.write([grpcHead(parts), ...parts]);
+  }
+
+  end(): void {
+    this.#stream.respond(head);
+    this.#stream.end(success);
+  }
+
+  fail(error: unknown): void {
+    const known = error instanceof GrpcError ? error : unknownError(error, this.#log);
+    const trailers = {
+      "grpc-status": String(known.status),
+      "grpc-message": encodeGrpcMessage(known.message.slice(0, messageCharsMax)),
+    };
+    const alone = { ":status": "200", "content-type": "application/grpc", ...trailers };
+    // A refused client need not finish sending: its bytes would be read for nothing.
+    this.#stream.refuse(encodeHeaders(this.#stream.headSent ? trailers : alone));
+  }
 }
 
 function unknownError(error: unknown, log: Log): GrpcError {

@@ -33,6 +33,16 @@ export function grpcFrame(...parts: readonly Uint8Array[]): Buffer {
   return frame;
 }
 
+/** The head of a message in parts. The next call writes over it. */
+export function grpcHead(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  head.writeUInt32BE(length, 1);
+  return head;
+}
+
+const head = Buffer.alloc(headBytes);
+
 export type FrameFault = "too-large" | "compressed";
 
 export interface FrameReader {
