@@ -137,6 +137,21 @@ describe.each(kinds)("%s", (_name, use) => {
     expect(statuses).toEqual(new Set([200, 503]));
   });
 
+  it("does not say that a stream may be sent again, whatever the method", async () => {
+    const port = await serverOf((request) => {
+      request.resume().on("end", () => request.socket.destroy());
+    });
+    const call = use(intercept([port]));
+    const body = new Blob(["once"]).stream();
+    const error = await call("http://posts/", { method: "PUT", body, duplex: "half" }).catch(
+      (cause: unknown) => cause,
+    );
+    expect((error as Error).cause).toMatchObject({
+      code: "TENFOLD_DISCOVERY_CALL_FAILED",
+      retryable: false,
+    });
+  });
+
   it("passes on what is not for the service", async () => {
     const port = await serverOf(echo);
     const call = use(intercept([]));

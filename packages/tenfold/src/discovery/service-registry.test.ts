@@ -44,6 +44,20 @@ function world() {
 
 const body = { address: "10.0.0.7", port: 80, ttlMs: 10_000 };
 
+it("knows of no instance that is not there before it has read who is", async () => {
+  const { registry, clock, coordinator } = world();
+  await registry().register("billing", "b-1", body);
+  expect(await registry().heartbeat("billing", "b-1")).toMatchObject({ created: false });
+  await expect(registry().heartbeat("billing", "b-2")).rejects.toMatchObject({
+    code: "TENFOLD_DISCOVERY_NOT_REGISTERED",
+  });
+  const silent = { ...coordinator, async *watch() {} };
+  const beat = registry({ coordinator: silent, callTimeoutMs: 1_000 }).heartbeat("billing", "b-1");
+  const refused = expect(beat).rejects.toMatchObject({ code: "TENFOLD_COORDINATION_UNAVAILABLE" });
+  await clock.advance(2_000);
+  await refused;
+});
+
 it("lists an instance as long as its heartbeats come", async () => {
   const { registry, clock, listed } = world();
   const one = registry();

@@ -116,6 +116,7 @@ class Registry implements ServiceRegistry {
     const name = registrationName(service, instance);
     const key = this.#keyOf(name);
     const kept = this.#kept.get(key);
+    if (kept === undefined) await this.#begun();
     const known = kept?.member ?? this.#book.entry(key)?.member;
     if (known === undefined) throw notRegistered(name);
     const { ttlMs } = known;
@@ -195,6 +196,18 @@ class Registry implements ServiceRegistry {
     for await (const _ of this.#book.rounds(signal)) {
       if ((this.#book.revision ?? -1n) >= revision) return;
     }
+  }
+
+  /** A registry that has just started does not know yet who is registered. */
+  async #begun(): Promise<void> {
+    if (this.#book.revision !== undefined) return;
+    const { signal, done } = this.#deadline(this.#limits.callTimeoutMs);
+    try {
+      await this.#shown(0n, signal);
+    } finally {
+      done();
+    }
+    if (this.#book.revision === undefined) throw unavailable("the members are not known yet");
   }
 
   async #follow(): Promise<void> {

@@ -68,12 +68,13 @@ async function ask(method: string, path: string, asked: Asked = {}): Promise<Ans
   return { status: response.statusCode ?? 0, body: text === "" ? {} : JSON.parse(text) };
 }
 
-const place = { address: "127.0.0.1", port: 1, ttlMs: 2_000 };
+const place = { address: "127.0.0.1", port: 1, ttlMs: 600_000 };
+const shortly = { ...place, ttlMs: 2_000 };
 
 it("registers, lists, keeps by heartbeats, and forgets", async () => {
-  const made = await ask("PUT", "/billing/b-1", { body: { ...place, weight: 2 } });
+  const made = await ask("PUT", "/billing/b-1", { body: { ...shortly, weight: 2 } });
   expect(made).toMatchObject({ status: 201, body: { ttlMs: 2_000, heartbeatEveryMs: 666 } });
-  expect(await ask("PUT", "/billing/b-1", { body: place })).toMatchObject({ status: 200 });
+  expect(await ask("PUT", "/billing/b-1", { body: shortly })).toMatchObject({ status: 200 });
   expect(await ask("GET", "/billing")).toMatchObject({
     status: 200,
     body: { service: "billing", members: [{ id: "b-1", weight: 1, port: 1 }] },

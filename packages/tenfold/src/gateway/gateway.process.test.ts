@@ -158,7 +158,7 @@ it("streams a large answer no faster than its client reads", async () => {
 
 it("gives up the request at the service when the client goes", async () => {
   const one = await gatewayBefore(1);
-  const sent = request(one.url("/posts?ms=500"), { method: "POST" });
+  const sent = request(one.url("/posts?ms=60000"), { method: "POST" });
   sent.on("error", () => {});
   sent.end();
   const inFlight = async (): Promise<number> => {
@@ -198,7 +198,7 @@ it("holds requests of every method while the only instance restarts", async () =
 });
 
 it("says 503 with Retry-After when nobody comes, and at once when too many wait", async () => {
-  const limits = { deadlineMs: 300, heldMax: 2 };
+  const limits = { deadlineMs: 4_000, heldMax: 2 };
   const one = await gatewayBefore(0, { limits });
   const answers = await Promise.all([1, 2, 3].map(() => fetch(one.url("/posts"))));
   const codes = await Promise.all(answers.map(codeOf));
@@ -212,7 +212,7 @@ it("says 503 with Retry-After when nobody comes, and at once when too many wait"
 });
 
 it("does not repeat a write without a key, and repeats one that has it", async () => {
-  const one = await gatewayBefore(2, { limits: { tryTimeoutMs: 300 } });
+  const one = await gatewayBefore(2, { limits: { deadlineMs: 60_000, tryTimeoutMs: 4_000 } });
   one.backends[0]?.kill("SIGSTOP");
   const post = (headers: Record<string, string>) =>
     fetch(one.url("/posts"), { method: "POST", body: "x", headers: { ...headers } });
@@ -237,14 +237,15 @@ it("does not repeat a write without a key, and repeats one that has it", async (
 it("finishes what is under way when it is closed, and takes nothing new", async () => {
   const one = await gatewayBefore(1);
   const agent = new Agent({ keepAlive: true });
-  const slow = fetch(one.url("/posts?ms=600"));
+  const slow = fetch(one.url("/posts?ms=6000"));
   const idle = new Promise<IncomingMessage>((resolve) =>
     get(one.url("/posts"), { agent }, resolve),
   );
   (await idle).resume();
   await expect.poll(() => one.total("tenfold_discovery_picks_total")).toBe(2);
   const began = performance.now();
-  const closed = one.gateway.close({ graceMs: 5_000 });
+  // Closed when the last answer is given, not when its time is over.
+  const closed = one.gateway.close({ graceMs: 100_000 });
   expect(one.gateway.ready).toBe(false);
   const last = await new Promise<IncomingMessage>((resolve) =>
     get(one.url("/posts"), { agent }, resolve),
@@ -253,7 +254,7 @@ it("finishes what is under way when it is closed, and takes nothing new", async 
   expect(last.headers.connection).toBe("close");
   expect((await slow).status).toBe(200);
   await closed;
-  expect(performance.now() - began).toBeLessThan(4_000);
+  expect(performance.now() - began).toBeLessThan(90_000);
   await expect(fetch(one.url("/posts"))).rejects.toThrow();
   agent.destroy();
 });

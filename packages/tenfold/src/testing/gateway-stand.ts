@@ -56,7 +56,7 @@ export async function stand(
       const family = metrics.read().find(({ name }) => name === metric);
       return (family?.samples ?? []).reduce((sum, { value }) => sum + value, 0);
     },
-    async raw(text, waitMs = 5_000) {
+    async raw(text, waitMs = 30_000) {
       const socket = connect(port, host);
       const chunks: Buffer[] = [];
       socket.on("data", (chunk) => chunks.push(chunk));
