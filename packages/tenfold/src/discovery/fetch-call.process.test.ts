@@ -5,8 +5,6 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterEach, describe, expect, it } from "vitest";
 
-import type { Host } from "../balancing/host.ts";
-import type { Picking } from "../balancing/picking.ts";
 import { isTenfoldError } from "../runtime/errors.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";
 import { createServiceClient, type ServiceClient } from "./service-client.ts";
@@ -216,40 +214,6 @@ it("does not say that a stream may be sent again, whatever the method", async ()
     code: "TENFOLD_DISCOVERY_CALL_FAILED",
     retryable: false,
   });
-});
-
-it("breaks off an answer that has begun when its request's body breaks off", async () => {
-  let cut = 0;
-  const early: RequestListener = (request, response) => {
-    if (request.method === "GET") return void response.end("ok");
-    request.on("error", () => cut++).resume();
-    response.write("begun");
-  };
-  const listed: number[] = [];
-  const picking: Picking = () => ({
-    pick(hosts) {
-      listed.push(hosts.length);
-      return hosts[0] as Host;
-    },
-  });
-  const balancing = { picking, failuresMax: 1, panicShare: 0 };
-  const client = clientOf([await serverOf(early), await serverOf(early)], { balancing });
-  const answered = Promise.withResolvers<void>();
-  const body = async function* () {
-    yield "x";
-    await answered.promise;
-    throw new Error("the file is gone");
-  };
-  const response = await client.fetch("/", { method: "POST", body: body() });
-  answered.resolve();
-  await expect(response.text()).rejects.toMatchObject({
-    code: "TENFOLD_DISCOVERY_CALL_FAILED",
-    cause: { code: "TENFOLD_OPTION_INVALID" },
-  });
-  await expect.poll(() => cut).toBe(1);
-  expect((await client.fetch("/")).status).toBe(200);
-  // It was not the instance's fault.
-  expect(listed).toEqual([2, 2]);
 });
 
 it("waits for no list of a resolver that ended without one", async () => {

@@ -119,28 +119,56 @@ it("holds nothing against an instance that was given no time to answer", async (
   expect(listed.at(-1)).toBe(2);
 });
 
-it("holds a body that breaks off against its caller, and not against the instance", async () => {
-  const listed: number[] = [];
-  const picking: Picking = () => ({
-    pick(hosts) {
-      listed.push(hosts.length);
-      return hosts[0] as Host;
-    },
-  });
-  const client = clientOf(await servers(2), {
-    balancing: { picking, failuresMax: 1, panicShare: 0 },
-  });
-  for (let i = 0; i < 3; i++) {
-    const body = async function* () {
-      yield "x";
-      throw new Error("the file is gone");
-    };
-    await expect(client.fetch("/", { method: "POST", body: body() })).rejects.toMatchObject({
-      code: "TENFOLD_OPTION_INVALID",
-      message: "The body could not be read to its end: the file is gone.",
+describe("a body that breaks off is held against its caller, and not against the instance", () => {
+  const broken = async function* (when?: Promise<void>) {
+    yield "x";
+    await when;
+    throw new Error("the file is gone");
+  };
+  const said = {
+    code: "TENFOLD_OPTION_INVALID",
+    message: "The body could not be read to its end: the file is gone.",
+  };
+  /** A client that shows no mercy, and how many instances it had to choose from at each pick. */
+  const strict = (ports: readonly { port: number }[]) => {
+    const listed: number[] = [];
+    const picking: Picking = () => ({
+      pick(hosts) {
+        listed.push(hosts.length);
+        return hosts[0] as Host;
+      },
     });
-  }
-  expect(listed).toEqual([2, 2, 2]);
+    const client = clientOf(ports, { balancing: { picking, failuresMax: 1, panicShare: 0 } });
+    return { client, listed };
+  };
+
+  it("before the answer", async () => {
+    const { client, listed } = strict(await servers(2));
+    for (let i = 0; i < 3; i++) {
+      const sent = client.fetch("/", { method: "POST", body: broken() });
+      await expect(sent).rejects.toMatchObject(said);
+    }
+    expect(listed).toEqual([2, 2, 2]);
+  });
+
+  it("after the answer has begun, which breaks off too", async () => {
+    const early = createHttpServer((_request, response) => void response.write("begun"));
+    await once(early.listen(0, "127.0.0.1"), "listening");
+    cleanups.push(async () => void early.close());
+    const { port } = early.address() as AddressInfo;
+    const { client, listed } = strict([{ port }, ...(await servers(1))]);
+    for (let i = 0; i < 3; i++) {
+      const answered = Promise.withResolvers<void>();
+      const body = broken(answered.promise);
+      const response = await client.fetch("/", { method: "POST", body });
+      answered.resolve();
+      await expect(response.text()).rejects.toMatchObject({
+        code: "TENFOLD_DISCOVERY_CALL_FAILED",
+        cause: said,
+      });
+    }
+    expect(listed).toEqual([2, 2, 2]);
+  });
 });
 
 it("waits while the only instance restarts, for calls that cannot be repeated too", async () => {
