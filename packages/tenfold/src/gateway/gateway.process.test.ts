@@ -235,7 +235,7 @@ it("does not repeat a write without a key, and repeats one that has it", async (
 });
 
 it("finishes what is under way when it is closed, and takes nothing new", async () => {
-  const one = await gatewayBefore(1);
+  const one = await gatewayBefore(1, { limits: { deadlineMs: 60_000, tryTimeoutMs: 60_000 } });
   const agent = new Agent({ keepAlive: true });
   const slow = fetch(one.url("/posts?ms=6000"));
   const idle = new Promise<IncomingMessage>((resolve) =>
