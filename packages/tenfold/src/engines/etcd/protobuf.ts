@@ -75,7 +75,7 @@ const fromText = new TextDecoder();
 
 export function encode<F extends Fields>(fields: F, value: Encodable<F>): Uint8Array {
   at = 0;
-  writeMessage(fields, value);
+  writeMessage(tableOf(fields), value);
   const encoded = Buffer.allocUnsafe(at);
   encoded.set(scratch.subarray(0, at));
   if (scratch.length > scratchBytes) scratch = Buffer.allocUnsafe(scratchBytes);
@@ -94,24 +94,22 @@ function reserve(bytes: number): void {
   scratch = larger;
 }
 
-function writeMessage(fields: Fields, value: object): void {
-  for (const name in fields) {
-    const given = (value as Record<string, unknown>)[name];
+function writeMessage({ entries }: Table, value: object): void {
+  for (const entry of entries) {
+    const given = (value as Record<string, unknown>)[entry.name];
     if (given === undefined) continue;
-    const field = fields[name] as Field<unknown, unknown>;
-    if (!field.repeated) writeField(field, given, typeof field.kind === "object");
-    else if (field.kind === "int32") writePacked(field.number, given as readonly number[]);
-    else for (const one of given as readonly unknown[]) writeField(field, one, true);
+    if (!entry.repeated) writeField(entry, given, entry.nested !== undefined);
+    else if (entry.kind === "int32") writePacked(entry.number, given as readonly number[]);
+    else for (const one of given as readonly unknown[]) writeField(entry, one, true);
   }
 }
 
-function writeField(field: Field<unknown, unknown>, value: unknown, always: boolean): void {
-  const { kind, number } = field;
-  if (typeof kind === "object") {
-    writeNested(number, () => writeMessage(kind, value as object));
-    return;
-  }
-  if (kind === "bytes") writeBytes(number, value as Uint8Array, always);
+function writeField({ kind, number, nested }: Entry, value: unknown, always: boolean): void {
+  if (nested !== undefined) {
+    const start = beginNested(number);
+    writeMessage(nested, value as object);
+    endNested(start);
+  } else if (kind === "bytes") writeBytes(number, value as Uint8Array, always);
   else if (kind === "string") writeBytes(number, Buffer.from(value as string), always);
   else if (value !== 0n && value !== 0 && value !== false) {
     writeVarint((number << 3) | varint);
@@ -128,12 +126,15 @@ function writeBytes(number: number, value: Uint8Array, always: boolean): void {
   at += value.length;
 }
 
-/** What `write` writes, with its length before it: a byte is left for it, more are made. */
-function writeNested(number: number, write: () => void): void {
+/** What is written from here on has its length before it: a byte is left for it. */
+function beginNested(number: number): number {
   writeVarint((number << 3) | lengthDelimited);
   reserve(1);
-  const start = ++at;
-  write();
+  return ++at;
+}
+
+/** @param start from `beginNested`; a length of more than one byte is made room for */
+function endNested(start: number): void {
   const end = at;
   const length = end - start;
   if (length < 0x80) {
@@ -150,22 +151,24 @@ function writeNested(number: number, write: () => void): void {
 
 function writePacked(number: number, values: readonly number[]): void {
   if (values.length === 0) return;
-  writeNested(number, () => {
-    for (const value of values) writeVarint(value);
-  });
+  const start = beginNested(number);
+  for (const value of values) writeVarint(value);
+  endNested(start);
 }
 
 function writeVarint(value: bigint | number): void {
   reserve(10);
   let low: number;
-  if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) low = Number(value);
+  if (typeof value === "number" && value >= 0) low = value;
   else {
-    let high = BigInt.asUintN(64, BigInt(value));
-    while (high > 0xffff_ffffn) {
-      scratch[at++] = Number(high & 0x7fn) | 0x80;
-      high >>= 7n;
+    wide.setBigInt64(0, BigInt(value));
+    let high = wide.getUint32(0);
+    low = wide.getUint32(4);
+    while (high > 0) {
+      scratch[at++] = (low & 0x7f) | 0x80;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
     }
-    low = Number(high);
   }
   while (low > 0x7f) {
     scratch[at++] = (low & 0x7f) | 0x80;
@@ -174,54 +177,63 @@ function writeVarint(value: bigint | number): void {
   scratch[at++] = low;
 }
 
+/** Through it a number of 64 bits becomes two, which are quicker to work with. */
+const wide = new DataView(new ArrayBuffer(8));
+
 /** @throws RangeError when the bytes are no such message */
 export function decode<F extends Fields>(fields: F, from: Uint8Array): Decoded<F> {
-  const table = tableOf(fields);
-  const result = { ...table.defaults };
-  const reader = { from, at: 0 };
-  while (reader.at < from.length) {
-    const key = Number(readVarint(reader));
-    const wireType = key & 7;
-    const known = table.byNumber.get(key >>> 3);
-    if (known === undefined) skip(reader, wireType);
-    else readField(reader, wireType, known, result);
-  }
-  return result as Decoded<F>;
+  const reader = { from, at: 0, end: from.length };
+  return readMessage(tableOf(fields), reader) as Decoded<F>;
 }
 
+/** What is read ends at `end`. */
 interface Reader {
   readonly from: Uint8Array;
   at: number;
+  end: number;
 }
 
-interface Known {
-  readonly name: string;
-  readonly field: Field<unknown, unknown>;
+function readMessage(table: Table, reader: Reader): Record<string, unknown> {
+  const result = { ...table.defaults };
+  while (reader.at < reader.end) {
+    const key = Number(readVarint(reader));
+    const known = table.byNumber[key >>> 3];
+    if (known === undefined) skip(reader, key & 7);
+    else readField(reader, key & 7, known, result);
+  }
+  return result;
 }
 
 function readField(
   reader: Reader,
   wireType: number,
-  { name, field }: Known,
+  { name, kind, repeated, nested }: Entry,
   into: Record<string, unknown>,
 ): void {
-  const isBytes =
-    typeof field.kind === "object" || field.kind === "bytes" || field.kind === "string";
-  if (field.repeated && !isBytes && wireType === lengthDelimited) {
-    const packed = { from: readBytes(reader), at: 0 };
-    while (packed.at < packed.from.length) {
-      add(into, name, numberOf(field.kind as Scalar, readVarint(packed)));
-    }
+  const isBytes = nested !== undefined || kind === "bytes" || kind === "string";
+  if (repeated && !isBytes && wireType === lengthDelimited) {
+    const outer = within(reader);
+    while (reader.at < reader.end) add(into, name, numberOf(kind, readVarint(reader)));
+    reader.end = outer;
     return;
   }
   if (wireType !== (isBytes ? lengthDelimited : varint)) {
     throw new RangeError(`Field ${name} came with wire type ${wireType}.`);
   }
   const value = isBytes
-    ? bytesOf(field.kind, readBytes(reader))
-    : numberOf(field.kind as Scalar, readVarint(reader));
-  if (field.repeated) add(into, name, value);
+    ? bytesOf(reader, kind, nested)
+    : numberOf(kind as Scalar, readVarint(reader));
+  if (repeated) add(into, name, value);
   else into[name] = value;
+}
+
+/** Bounds the reader to what a length says, without a copy; @returns its end until then */
+function within(reader: Reader): number {
+  const length = Number(readVarint(reader));
+  const outer = reader.end;
+  if (length > outer - reader.at) throw new RangeError("The message ends inside a field.");
+  reader.end = reader.at + length;
+  return outer;
 }
 
 /** The default of a repeated field is one array for all messages. */
@@ -230,18 +242,23 @@ function add(into: Record<string, unknown>, name: string, value: unknown): void 
   else (into[name] as unknown[]).push(value);
 }
 
-function bytesOf(kind: Scalar | Fields, value: Uint8Array): unknown {
-  if (typeof kind === "object") return decode(kind, value);
+function bytesOf(reader: Reader, kind: Entry["kind"], nested: Entry["nested"]): unknown {
+  if (nested !== undefined) {
+    const outer = within(reader);
+    const value = readMessage(nested, reader);
+    reader.end = outer;
+    return value;
+  }
+  const value = readBytes(reader);
   return kind === "string" ? fromText.decode(value) : value;
 }
 
-function numberOf(kind: Scalar, value: number | bigint): unknown {
+function numberOf(kind: Entry["kind"], value: number | bigint): unknown {
   if (kind === "bool") return Number(value) !== 0;
   if (kind === "uint64") return BigInt(value);
   if (kind === "int32" && typeof value === "number" && value < 2 ** 31) return value;
-  return kind === "int64"
-    ? BigInt.asIntN(64, BigInt(value))
-    : Number(BigInt.asIntN(32, BigInt(value)));
+  if (kind !== "int64") return Number(BigInt.asIntN(32, BigInt(value)));
+  return typeof value === "number" ? BigInt(value) : BigInt.asIntN(64, value);
 }
 
 /** A number while it fits into one: most are keys and lengths. */
@@ -264,18 +281,15 @@ function readVarint(reader: Reader): number | bigint {
 }
 
 function nextByte(reader: Reader): number {
-  const byte = reader.from[reader.at++];
-  if (byte === undefined) throw new RangeError("The message ends inside a field.");
-  return byte;
+  if (reader.at >= reader.end) throw new RangeError("The message ends inside a field.");
+  return reader.from[reader.at++] as number;
 }
 
 function readBytes(reader: Reader): Uint8Array {
-  const length = Number(readVarint(reader));
-  if (length > reader.from.length - reader.at) {
-    throw new RangeError("The message ends inside a field.");
-  }
+  const outer = within(reader);
   const start = reader.at;
-  reader.at += length;
+  reader.at = reader.end;
+  reader.end = outer;
   return reader.from.subarray(start, reader.at);
 }
 
@@ -285,11 +299,22 @@ function skip(reader: Reader, wireType: number): void {
   else if (wireType === fixed64) reader.at += 8;
   else if (wireType === fixed32) reader.at += 4;
   else throw new RangeError(`Wire type ${wireType} is not supported.`);
-  if (reader.at > reader.from.length) throw new RangeError("The message ends inside a field.");
+  if (reader.at > reader.end) throw new RangeError("The message ends inside a field.");
+}
+
+/** A field as it is looked up, in one direction or the other. */
+interface Entry {
+  readonly name: string;
+  readonly number: number;
+  readonly kind: Scalar | Fields;
+  readonly repeated: boolean;
+  /** The table of the message that the field holds. */
+  readonly nested: Table | undefined;
 }
 
 interface Table {
-  readonly byNumber: ReadonlyMap<number, Known>;
+  readonly entries: readonly Entry[];
+  readonly byNumber: readonly (Entry | undefined)[];
   readonly defaults: Record<string, unknown>;
 }
 
@@ -298,13 +323,17 @@ const tables = new WeakMap<Fields, Table>();
 function tableOf(fields: Fields): Table {
   const known = tables.get(fields);
   if (known !== undefined) return known;
-  const byNumber = new Map<number, Known>();
+  const byNumber: (Entry | undefined)[] = [];
+  const entries: Entry[] = [];
   const defaults: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(fields)) {
-    byNumber.set(field.number, { name, field });
-    defaults[name] = field.repeated ? noItems : defaultOf(field.kind);
+  for (const [name, { number, kind, repeated }] of Object.entries(fields)) {
+    const nested = typeof kind === "object" ? tableOf(kind) : undefined;
+    const entry = { name, number, kind, repeated, nested };
+    entries.push(entry);
+    byNumber[number] = entry;
+    defaults[name] = repeated ? noItems : defaultOf(kind);
   }
-  const table = { byNumber, defaults };
+  const table = { entries, byNumber, defaults };
   tables.set(fields, table);
   return table;
 }
