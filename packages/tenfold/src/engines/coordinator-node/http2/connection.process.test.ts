@@ -271,21 +271,32 @@ test("a client that gives up its calls again and again is sent away", async () =
 test("a client that asks and does not read is not read either", async () => {
   const client = await rawClient(server.address.port);
   client.socket.pause();
-  const pings = Buffer.concat(
-    Array.from({ length: 4_000 }, () => rawFrame(ping, 0, 0, Buffer.alloc(8))),
-  );
+  const onePing = rawFrame(ping, 0, 0, Buffer.alloc(8));
+  const pings = Buffer.concat(Array.from({ length: 4_000 }, () => onePing));
   // Far more than the buffers between us hold: it only comes to a stop when nobody reads.
   let sent = 0;
-  while (client.socket.writableLength < 8_000_000 && sent < 200_000_000) {
+  while (client.socket.writableLength < 2_000_000 && sent < 200_000_000) {
     client.send(pings);
     sent += pings.length;
     await new Promise(setImmediate);
   }
   expect(sent).toBeLessThan(200_000_000);
   await serves();
+  client.socket.destroy();
+});
+
+test("a client that reads late gets all that it asked for", async () => {
+  const client = await rawClient(server.address.port);
+  client.send(rawFrame(settings, 0, 0, Buffer.from("00047fffffff", "hex")));
+  client.send(rawFrame(windowUpdate, 0, 0, number32(2 ** 31 - 1 - 65_535)));
+  client.socket.pause();
+  const large = { ...callHeaders, ":path": "/large" };
+  const ids = Array.from({ length: streamsMax - 1 }, (_, at) => 2 * at + 1);
+  for (const id of ids) client.send(rawCall(id, Buffer.from("x"), large));
+  await serves();
   client.socket.resume();
-  await until(() => client.socket.writableLength === 0);
-  await answered(client, 1);
+  await until(() => client.frames.filter(isLast).length === ids.length);
+  await answered(client, 2 * streamsMax + 1);
   client.socket.destroy();
 });
 
@@ -327,7 +338,8 @@ test("node:http2 as a client: any header value, any size, small windows, no tabl
     return Buffer.concat(chunks).subarray(5);
   };
   const printable = Array.from({ length: 224 }, (_, at) => at + 32).filter((code) => code !== 127);
-  const value = `(${String.fromCharCode(...printable)})`;
+  // The encoder takes Huffman codes only where they are shorter: here the letters pay for the rest.
+  const value = printable.map((code) => `aaaaaaaaaa${String.fromCharCode(code)}`).join("");
   for (let round = 0; round < 3; round++) {
     expect(await ask("/echo", Buffer.from("a"), { "x-any": value })).toEqual(Buffer.from("a"));
     expect(seen.at(-1)?.["x-any"]).toBe(value);
