@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { root } from "../architecture/tree.ts";
 import { runCommand } from "../proof/run-command.ts";
 
-const emitBudgetMs = 60_000;
+const emitBudgetMs = 300_000;
 
 /**
  * `api/<room>.txt`: the declarations of every file that a room's index exports from, as emitted. A

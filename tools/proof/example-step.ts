@@ -6,7 +6,7 @@ import { exampleOf, outputDifference } from "./example.ts";
 import { runCommand } from "./run-command.ts";
 import type { Step } from "./steps.ts";
 
-const exampleBudgetMs = 30_000;
+const exampleBudgetMs = 150_000;
 
 /** Runs each file of `examples/` alone and compares what it prints with what it says it prints. */
 export function exampleStep(): Step {
