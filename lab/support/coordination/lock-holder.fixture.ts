@@ -1,12 +1,13 @@
 // A process that holds a lock again and again and acts under it; started by `lock-holders.ts`.
-import { acquireLock, coordinatorFence } from "tenfold/coordination";
+import { acquireLock, type Hold } from "tenfold/coordination";
 import { isTenfoldError, type SocketAddress } from "tenfold/runtime";
 
 import { connect } from "./engines.ts";
+import { openResource, type ResourcePlace } from "./guarded-resource.ts";
 
 export interface LockHolderSettings {
   readonly addresses: readonly SocketAddress[];
-  readonly prefix: string;
+  readonly resource: ResourcePlace;
   readonly ttlMs: number;
   /** Effects between two looks at the session, as work that awaits something has them. */
   readonly burst: number;
@@ -14,48 +15,58 @@ export interface LockHolderSettings {
   readonly holdMs: number;
 }
 
-/** What reaches the resource: so many effects in a row under one token. */
+/** What became of the effects between two looks. */
 export interface Effects {
   readonly token: string;
-  readonly count: number;
-  /** What the coordinator's own guard said of the last one. */
-  readonly stored: "applied" | "refused" | "unsure" | undefined;
+  readonly taken: number;
+  /** As those of a late holder. */
+  readonly refused: number;
+  /** Failed, or their answer was lost. */
+  readonly unsure: number;
 }
 
-const { addresses, prefix, ttlMs, burst, holdMs } = JSON.parse(
-  process.env.LOCK_HOLDER ?? "",
-) as LockHolderSettings;
-const client = connect(addresses);
-const guard = coordinatorFence(client);
+const settings = JSON.parse(process.env.LOCK_HOLDER ?? "") as LockHolderSettings;
+const { ttlMs, burst, holdMs } = settings;
+const client = connect(settings.addresses);
+const resource = await openResource(settings.resource, client);
 
 async function hold(): Promise<void> {
   const session = await client.openSession({ ttlMs });
   try {
-    const lock = await acquireLock(client, { prefix: `${prefix}lock/`, session });
+    const lock = await acquireLock(client, { prefix: `${settings.resource.prefix}lock/`, session });
     const until = performance.now() + holdMs;
-    for (let round = 0; performance.now() < until; round++) {
+    while (performance.now() < until) {
       lock.assertValid();
-      // Between the look and the effect: where a process may stand still without knowing.
+      // Between the look and the effects: where a process may stand still without knowing.
       await new Promise((resolve) => setTimeout(resolve, 2));
-      let stored: Effects["stored"];
-      if (round % 10 === 0) {
-        const change = [{ put: `${prefix}resource`, value: lock.token }];
-        stored = await guard
-          .run(lock, async (transact) => (await transact({ change })).outcome)
-          .then(
-            (outcome) => (outcome === "indeterminate" ? "unsure" : outcome),
-            (error: unknown) =>
-              isTenfoldError(error, "TENFOLD_COORDINATION_FENCED") ? "refused" : "unsure",
-          );
-      }
-      tell({ token: lock.token, count: burst, stored });
+      await act(lock);
     }
   } finally {
     await session.close();
   }
 }
 
-const tell = (effects: Effects): void => void process.send?.(effects);
+/** Past `lock.effect`, which would look again: the guard alone shall keep late holders out. */
+async function act(lock: Hold): Promise<void> {
+  const bare = resource.bare(lock).catch(() => {});
+  const outcomes: PromiseSettledResult<void>[] = [];
+  const width = resource.isConcurrent ? burst : 1;
+  while (outcomes.length < burst) {
+    const some = Array.from({ length: width }, () => resource.guarded(lock));
+    outcomes.push(...(await Promise.allSettled(some)));
+  }
+  await bare;
+  const taken = outcomes.filter(({ status }) => status === "fulfilled").length;
+  const refused = outcomes.filter(isRefused).length;
+  const { token } = lock;
+  process.send?.({ token, taken, refused, unsure: burst - taken - refused } satisfies Effects);
+}
+
+function isRefused(outcome: PromiseSettledResult<void>): boolean {
+  return (
+    outcome.status === "rejected" && isTenfoldError(outcome.reason, "TENFOLD_COORDINATION_FENCED")
+  );
+}
 
 process.on("disconnect", () => process.exit());
 for (;;) {

@@ -2,112 +2,74 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-import type { Coordinator, Revision } from "tenfold/coordination";
+import type { Revision } from "tenfold/coordination";
 
+import { connect } from "./engines.ts";
 import type { Effects, LockHolderSettings } from "./lock-holder.fixture.ts";
+import { followTrail, type Verdict } from "./trail.ts";
 
 const program = fileURLToPath(new URL("./lock-holder.fixture.ts", import.meta.url));
 
-/** Processes that hold one lock in turn, and a resource that they act on. */
+/** Processes that hold one lock in turn, and act on one resource. */
 export interface LockHolders {
-  /** Effects that reached the resource. */
-  readonly effects: number;
+  /** Effects that the guard took, as their holders heard. */
+  readonly taken: number;
+  /** Those that it refused to late holders. */
+  readonly refused: number;
+  /** Who has acted, one after the other. */
   readonly holders: number;
-  /** Effects of late holders that the guard took. */
-  readonly staleTaken: number;
-  /** Those that a resource without the guard takes. */
-  readonly staleUnguarded: number;
-  /** Of those that went to the coordinator's own guard: refused to a late holder. */
-  readonly refusedByCoordinator: number;
-  /** Whoever holds now, as far as the resource knows. */
+  /** Whoever holds now, as far as is known. */
   readonly current: ChildProcess | undefined;
+  /** Ends the processes and reads what the resource took. */
+  finish(): Promise<{ readonly guarded: Verdict; readonly bare: Verdict }>;
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
-/**
- * What is late is told by the server, not by the tokens that the guard compares: a holder whose
- * entry was made before that of one who has acted.
- *
- * @param watcher sees the line of the lock
- */
-export function startLockHolders(
-  count: number,
-  settings: LockHolderSettings,
-  watcher: Coordinator,
-): LockHolders {
-  let [effects, staleTaken, staleUnguarded, refusedByCoordinator] = [0, 0, 0, 0];
-  let fence = "";
-  let latest = 0n;
+export function startLockHolders(count: number, settings: LockHolderSettings): LockHolders {
+  const watcher = connect(settings.addresses);
+  const trail = followTrail(watcher, settings.resource);
+  let [taken, refused] = [0, 0];
+  let latest: Revision = 0n;
   let current: ChildProcess | undefined;
-  const places = new Map<string, Revision>();
   const acted = new Set<string>();
-  const waiting: { readonly child: ChildProcess; readonly told: Effects }[] = [];
-
-  const act = (token: string, place: Revision): void => {
-    effects++;
-    const isStale = place < latest;
-    if (isStale) staleUnguarded++;
-    else latest = place;
-    // The guard: the greatest token is kept beside the data, a smaller one refused.
-    if (token < fence) return;
-    fence = token;
-    if (isStale) staleTaken++;
+  const hear = (child: ChildProcess, told: Effects): void => {
+    taken += told.taken;
+    refused += told.refused;
+    acted.add(told.token);
+    const place = trail.placeOf(told.token) ?? 0n;
+    if (place < latest) return;
+    latest = place;
+    current = child;
   };
-  /** In the order of their coming, each once its holder's place in the line is known. */
-  const takeWaiting = (): void => {
-    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-      const { token, count: burst, stored } = first.told;
-      const place = places.get(token);
-      if (place === undefined) return;
-      waiting.shift();
-      for (let i = 0; i < burst; i++) act(token, place);
-      if (place === latest) current = first.child;
-      if (stored === "refused") refusedByCoordinator++;
-      acted.add(token);
-    }
-  };
-  const stop = new AbortController();
-  const watching = (async () => {
-    const line = `${settings.prefix}lock/`;
-    for await (const { changes } of watcher.watch(line, { signal: stop.signal })) {
-      for (const change of changes) {
-        if (change.kind === "put") places.set(change.entry.token, change.entry.createRevision);
-      }
-      takeWaiting();
-    }
-  })();
+  const env = { ...process.env, LOCK_HOLDER: JSON.stringify(settings) };
   const children = Array.from({ length: count }, () => {
-    const env = { ...process.env, LOCK_HOLDER: JSON.stringify(settings) };
     const child = fork(program, [], { env });
-    child.on("message", (told: Effects) => {
-      waiting.push({ child, told });
-      takeWaiting();
-    });
+    child.on("message", (told: Effects) => hear(child, told));
     return child;
   });
+  let closed: Promise<void> | undefined;
+  const endAll = async (): Promise<void> => void (await Promise.all(children.map(end)));
   return {
-    get effects() {
-      return effects;
+    get taken() {
+      return taken;
+    },
+    get refused() {
+      return refused;
     },
     get holders() {
       return acted.size;
     },
-    get staleTaken() {
-      return staleTaken;
-    },
-    get staleUnguarded() {
-      return staleUnguarded;
-    },
-    get refusedByCoordinator() {
-      return refusedByCoordinator;
-    },
     get current() {
       return current;
     },
-    async close() {
-      await Promise.all(children.map(end));
-      stop.abort();
-      await watching;
+    async finish() {
+      await endAll();
+      return await trail.finish();
+    },
+    close() {
+      closed ??= endAll().then(() => watcher.close());
+      return closed;
     },
   };
 }

@@ -10,11 +10,8 @@ import type { PrintOptions } from "./print.ts";
 import { findRunningFleet } from "./running-fleet.ts";
 
 /** How a command finds a coordinator: by its URL, or as that of a fleet that runs here. */
-export interface CoordinatorOptions extends PrintOptions {
+export interface CoordinatorOptions extends PrintOptions, CoordinatorAccess {
   readonly coordinator?: string;
-  readonly token?: string;
-  readonly user?: string;
-  readonly password?: string;
   readonly fleet?: string;
   readonly data?: string;
 }
@@ -56,15 +53,17 @@ async function openCoordinator(options: CoordinatorOptions): Promise<OpenCoordin
 }
 
 /** @throws TENFOLD_OPTION_INVALID for a literal in place of a secret reference */
-export function accessOf({ token, user, password }: CoordinatorOptions): CoordinatorAccess {
-  const access = {
-    ...(token !== undefined && { token }),
-    ...(user !== undefined && { user }),
-    ...(password !== undefined && { password }),
-  };
+export function accessOf(options: CoordinatorOptions): CoordinatorAccess {
+  const given = names.flatMap((name) => {
+    const value = options[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const access: CoordinatorAccess = Object.fromEntries(given);
   checkCoordinatorAccess(access);
   return access;
 }
+
+const names = ["token", "user", "password", "ca", "certificate", "key"] as const;
 
 /** @throws TENFOLD_OPTION_INVALID when nobody said which fleet is meant */
 export function knownFleet({ fleet }: OpenCoordinator): string {

@@ -85,10 +85,16 @@ const keys = () => import("./keys.ts");
 export function command(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option("--coordinator <url>", "etcd://HOST:PORT,HOST:PORT; default: the running fleet's")
+    .option(
+      "--coordinator <url>",
+      "etcd://HOST:PORT,HOST:PORT, with https for TLS; default: the running fleet's",
+    )
     .option("--token <secret>", "its token, as file:PATH or env:NAME")
     .option("--user <name>", "for etcd's own authentication")
     .option("--password <secret>", "as file:PATH or env:NAME")
+    .option("--ca <secret>", "whom to trust over https, PEM, as file:PATH or env:NAME")
+    .option("--certificate <secret>", "to show over https, PEM, as file:PATH or env:NAME")
+    .option("--key <secret>", "of the certificate, PEM, as file:PATH or env:NAME")
     .option("--fleet <name>", "whose keys are meant; default: the running fleet's")
     .option("--data <dir>", "the fleet's data folder, when several run here")
     .option("--json", "print JSON");

@@ -80,11 +80,11 @@ export async function startClientProcess(
     if (report.kind === "claim") claims.push({ at: report.at, isValid: report.isValid });
     else waiting.shift()?.(report);
   });
+  const over = ended(child).then(
+    (how): ClientReport => ({ kind: "failed", error: `it ended: ${how}` }),
+  );
   const answer = (): Promise<ClientReport> =>
-    Promise.race([
-      new Promise<ClientReport>((resolve) => waiting.push(resolve)),
-      ended(child).then((how): ClientReport => ({ kind: "failed", error: `it ended: ${how}` })),
-    ]);
+    Promise.race([new Promise<ClientReport>((resolve) => waiting.push(resolve)), over]);
   const accepted = async (asked: Promise<ClientReport>) => {
     const report = await asked;
     if (report.kind === "failed") throw new Error(`the client process: ${report.error}`);
@@ -117,9 +117,11 @@ export async function startClientProcess(
   };
 }
 
-async function ended(child: ChildProcess): Promise<string> {
-  const [code, signal] = await once(child, "exit");
-  return String(signal ?? code);
+function ended(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => resolve(String(signal ?? code)));
+    child.once("error", (error) => resolve(error.message));
+  });
 }
 
 /**

@@ -1,4 +1,9 @@
 export {
+  type Certificate,
+  type CertificateAuthority,
+  certificateAuthority,
+} from "./certificates.ts";
+export {
   type ClientClock,
   type ClientModule,
   type ClientProcess,
@@ -45,6 +50,12 @@ export {
   type QueueConformanceOptions,
   queueConformance,
 } from "./queue-conformance.ts";
+export {
+  connectRedisServer,
+  type RedisConnection,
+  type RedisServer,
+  startRedisServer,
+} from "./redis-server.ts";
 export { type RegisterWorkload, readAndWrite } from "./register-workload.ts";
 export {
   type WatchFault,

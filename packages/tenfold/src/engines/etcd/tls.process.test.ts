@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { certificateAuthority } from "../../testing/certificates.fixture.ts";
+import { certificateAuthority } from "../../testing/certificates.ts";
 import { eventually } from "../../testing/coordinator-steps.ts";
 import { type EtcdCluster, startEtcdCluster } from "../../testing/etcd-cluster.ts";
 import { findEngine } from "../../testing/server-process.fixture.ts";

@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { FenceClaim } from "../../coordination/hold.ts";
+import {
+  type RedisConnection,
+  type RedisServer,
+  startRedisServer,
+} from "../../testing/redis-server.ts";
 import { findEngine } from "../../testing/server-process.fixture.ts";
 import { type RedisCommand, redisFence, redisFenceLibrary } from "./redis-fence.ts";
-import { type RedisConnection, type RedisServer, startRedis } from "./redis-server.fixture.ts";
 
 const program = findEngine("redis-server");
 const isRequired = process.env.TENFOLD_REQUIRE_ENGINES === "1";
@@ -26,7 +30,7 @@ describe.skipIf(program === undefined && !isRequired)(
 
     beforeAll(async () => {
       if (program === undefined) throw new Error("TENFOLD_REQUIRE_ENGINES is set, without Redis.");
-      server = await startRedis(program);
+      server = await startRedisServer(program);
       connection = await server.connect();
       command = connection.command;
     });

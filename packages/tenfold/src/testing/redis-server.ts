@@ -5,50 +5,66 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import type { RedisCommand } from "./redis-fence.ts";
-
-/** A real Redis in a folder of its own, reached over a Unix socket. */
+/** A real Redis in a folder of its own that keeps nothing on disk, reached over a Unix socket. */
 export interface RedisServer {
   readonly child: ChildProcess;
+  readonly socketPath: string;
   connect(): Promise<RedisConnection>;
+  /** SIGKILL, and removes its folder. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface RedisConnection {
-  readonly command: RedisCommand;
+  /** Sends one command; rejects with the server's error, and when the connection is closed. */
+  command(words: readonly string[]): Promise<unknown>;
   close(): void;
 }
 
-export async function startRedis(program: string): Promise<RedisServer> {
+/** @param program the path of `redis-server` 7 or newer */
+export async function startRedisServer(program: string): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), "tenfold-redis-"));
-  const path = join(folder, "redis.sock");
+  const socketPath = join(folder, "redis.sock");
   const libraries = join(dirname(program), "..", "lib", "x86_64-linux-gnu");
   const child = spawn(
     program,
-    ["--port", "0", "--unixsocket", path, "--dir", folder, "--save", "", "--appendonly", "no"],
+    [
+      "--port",
+      "0",
+      "--unixsocket",
+      socketPath,
+      "--dir",
+      folder,
+      "--save",
+      "",
+      "--appendonly",
+      "no",
+    ],
     { stdio: "ignore", env: { ...process.env, LD_LIBRARY_PATH: libraries } },
   );
-  const open = async (): Promise<RedisConnection> => {
-    for (;;) {
-      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
-      const socket = connect(path);
-      const isOpen = await once(socket, "connect").then(
-        () => true,
-        () => false,
-      );
-      if (isOpen) return respConnection(socket);
-      await new Promise((done) => setTimeout(done, 20));
-    }
-  };
   return {
     child,
-    connect: open,
+    socketPath,
+    async connect() {
+      for (;;) {
+        if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
+        const connection = await connectRedisServer(socketPath).catch(() => undefined);
+        if (connection !== undefined) return connection;
+        await new Promise((done) => setTimeout(done, 20));
+      }
+    },
     async close() {
       child.kill("SIGKILL");
       if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A connection to a server of `startRedisServer`, also from another process. */
+export async function connectRedisServer(socketPath: string): Promise<RedisConnection> {
+  const socket = connect(socketPath);
+  await once(socket, "connect");
+  return respConnection(socket);
 }
 
 /** The little of RESP 2 that the tests need: one answer a command, in order. */
