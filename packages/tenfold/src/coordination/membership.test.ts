@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
-
 import { createMemoryCoordinator } from "../engines/memory/coordinator.ts";
 import { memoryStore } from "../engines/memory/store.ts";
 import { seededRandom } from "../runtime/random.ts";
 import { virtualClock } from "../simulation/virtual-clock.ts";
+import type { Coordinator } from "./coordinator.ts";
 import { createKeptSession } from "./kept-session.ts";
 import { joinGroup } from "./membership.ts";
 import { watchedMap } from "./watched-map.ts";
@@ -72,5 +72,42 @@ test("an entry that was removed by hand stands again with the next word", async 
   await clock.advance(1_000);
   expect((await client.get(key))?.value).toBe("two");
   await member.leave();
+  await session.close();
+});
+
+/** Applies the next put and loses its answer; then it is away until it is told to be there. */
+function losing(client: Coordinator) {
+  const link = { state: "there" as "there" | "about to go" | "away" };
+  const transact: Coordinator["transact"] = async (asked, call) => {
+    if (link.state === "away") throw new Error("away");
+    const result = await client.transact(asked, call);
+    if (link.state === "there") return result;
+    link.state = "away";
+    throw new Error("the answer is lost");
+  };
+  return { link, coordinator: { transact } };
+}
+
+test("a first put whose answer was lost is taken out by leaving, and stands if it stays", async () => {
+  const { client, clock, runtime, session } = stand();
+  const { link, coordinator } = losing(client);
+  const lose = async () => {
+    link.state = "about to go";
+    const member = joinGroup({ coordinator, session, key, value: "one", runtime });
+    await eventually(async () => expect((await client.get(key))?.value).toBe("one"));
+    await eventually(() => expect(link.state).toBe("away"));
+    link.state = "there";
+    return member;
+  };
+  await session.opened();
+  await (await lose()).leave();
+  expect(await client.get(key)).toBeUndefined();
+  const stays = await lose();
+  stays.update("two");
+  await clock.advance(3_000);
+  await stays.joined;
+  expect((await client.get(key))?.value).toBe("two");
+  await stays.leave();
+  expect(await client.get(key)).toBeUndefined();
   await session.close();
 });

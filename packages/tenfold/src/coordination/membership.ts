@@ -3,7 +3,7 @@ import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { backOff } from "./back-off.ts";
 import type { Coordinator, Session } from "./coordinator.ts";
 import type { KeptSession } from "./kept-session.ts";
-import { notice } from "./notice.ts";
+import { type Notice, notice } from "./notice.ts";
 
 export interface MembershipOptions {
   readonly coordinator: Pick<Coordinator, "transact">;
@@ -30,7 +30,7 @@ export interface Membership {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What stands in the coordinator. */
+/** An entry as it was put. */
 interface Standing {
   readonly session: Session;
   readonly value: string;
@@ -41,92 +41,126 @@ interface Standing {
  * attempts. When a later member of the same name takes the entry over, this one stays out.
  */
 export function joinGroup(options: MembershipOptions): Membership {
-  const { coordinator, key } = options;
-  const { clock, random, log } = runtimeWith(options.runtime);
-  const stop = new AbortController();
-  const joined = Promise.withResolvers<void>();
-  const changed = notice();
-  let { value } = options;
-  let session: Session | undefined;
-  let standing: Standing | undefined;
-  let isReplaced = false;
-
-  /** Puts what shall stand. False when that did not succeed and may be tried again. */
-  const put = async (under: Session, shall: string): Promise<boolean> => {
-    const isFirst = standing?.session !== under;
-    // Of our own session, or a successor of the same name has taken it over.
-    const when = isFirst ? [] : [{ key, ownedBy: under }];
-    const signal = AbortSignal.any([stop.signal, under.signal]);
-    const change = [{ put: key, value: shall, session: under }];
-    const asked = { when, change, otherwiseRead: [key] };
-    const result = await coordinator.transact(asked, { signal });
-    if (result.outcome === "indeterminate") return false;
-    if (result.outcome === "refused") {
-      // Absent: somebody removed it by hand, and it is put again.
-      isReplaced = result.reads.length > 0;
-      if (isReplaced) log.warn("another member of the same name took over", { key });
-      else standing = undefined;
-      return isReplaced;
-    }
-    standing = { session: under, value: shall };
-    joined.resolve();
-    if (isFirst) log.info("joined", { key, session: under.id });
-    return true;
-  };
-  const isDone = (): boolean =>
-    isReplaced ||
-    session === undefined ||
-    session.signal.aborted ||
-    (standing?.session === session && standing.value === value);
-  const run = async (): Promise<void> => {
-    const pause = backOff(random);
-    while (!stop.signal.aborted) {
-      if (isDone()) {
-        await changed.wait(stop.signal);
-        continue;
-      }
-      const under = session as Session;
-      const stands = await put(under, value).catch((error: unknown) => {
-        const isOver = stop.signal.aborted || under.signal.aborted;
-        if (!isOver) log.warn("joining failed", { key, error: errorText(error) });
-        return false;
-      });
-      if (stands) pause.reset();
-      else await clock.sleep(pause.next(), { signal: stop.signal }).catch(() => {});
-    }
-  };
-  const stopListening = options.session.onOpen((opened) => {
-    session = opened;
-    changed.notify();
-  });
-  const running = run();
-
-  const remove = async (timeoutMs: number): Promise<void> => {
-    stopListening();
-    stop.abort();
-    await running;
-    if (standing === undefined) return;
-    // Only our own entry: a successor of the same name may stand there already.
-    const when = [{ key, ownedBy: standing.session }];
-    try {
-      const result = await coordinator.transact({ when, change: [{ delete: key }] }, { timeoutMs });
-      log.info("left", { key, outcome: result.outcome });
-    } catch (error) {
-      log.warn("leaving failed; the entry ends with the session", { key, error: errorText(error) });
-    }
-  };
+  const entry = new GroupEntry(options);
+  const stopListening = options.session.onOpen((session) => entry.keepUnder(session));
   let left: Promise<void> | undefined;
   const leave: Membership["leave"] = ({ timeoutMs = 2_000 } = {}) => {
-    left ??= remove(timeoutMs);
+    stopListening();
+    left ??= entry.remove(timeoutMs);
     return left;
   };
   return {
-    joined: joined.promise,
-    update(next) {
-      value = next;
-      changed.notify();
-    },
+    joined: entry.joined.promise,
+    update: (value) => entry.say(value),
     leave,
     [Symbol.asyncDispose]: () => leave(),
   };
+}
+
+class GroupEntry {
+  readonly joined = Promise.withResolvers<void>();
+  readonly #coordinator: Pick<Coordinator, "transact">;
+  readonly #runtime: Runtime;
+  readonly #key: string;
+  readonly #stop = new AbortController();
+  readonly #changed: Notice = notice();
+  readonly #keeping: Promise<void>;
+  #value: string;
+  #session: Session | undefined;
+  /** What surely stands, unless others changed it. */
+  #standing: Standing | undefined;
+  /** Under which one it was last sent, noted before: the answer may be lost. */
+  #sentUnder: Session | undefined;
+  #isReplaced = false;
+
+  constructor({ coordinator, key, value, runtime }: MembershipOptions) {
+    this.#coordinator = coordinator;
+    this.#runtime = runtimeWith(runtime);
+    this.#key = key;
+    this.#value = value;
+    this.#keeping = this.#keep();
+  }
+
+  say(value: string): void {
+    this.#value = value;
+    this.#changed.notify();
+  }
+
+  keepUnder(session: Session): void {
+    this.#session = session;
+    this.#changed.notify();
+  }
+
+  async remove(timeoutMs: number): Promise<void> {
+    const { log } = this.#runtime;
+    const key = this.#key;
+    this.#stop.abort();
+    await this.#keeping;
+    if (this.#sentUnder === undefined) return;
+    // Only our own entry: a successor of the same name may stand there already.
+    const when = [{ key, ownedBy: this.#sentUnder }];
+    const change = [{ delete: key }];
+    try {
+      const { outcome } = await this.#coordinator.transact({ when, change }, { timeoutMs });
+      log.info("left", { key, outcome });
+    } catch (error) {
+      log.warn("leaving failed; the entry ends with the session", { key, error: errorText(error) });
+    }
+  }
+
+  async #keep(): Promise<void> {
+    const { clock, random, log } = this.#runtime;
+    const key = this.#key;
+    const { signal } = this.#stop;
+    const pause = backOff(random);
+    while (!signal.aborted) {
+      const session = this.#session;
+      if (session === undefined || this.#isDone(session)) {
+        await this.#changed.wait(signal);
+        continue;
+      }
+      const isTold = await this.#put(session).catch((error: unknown) => {
+        const isOver = signal.aborted || session.signal.aborted;
+        if (!isOver) log.warn("joining failed", { key, error: errorText(error) });
+        return false;
+      });
+      if (isTold) pause.reset();
+      else await clock.sleep(pause.next(), { signal }).catch(() => {});
+    }
+  }
+
+  #isDone(session: Session): boolean {
+    const standing = this.#standing;
+    const stands = standing?.session === session && standing.value === this.#value;
+    return this.#isReplaced || session.signal.aborted || stands;
+  }
+
+  /** Puts what shall stand. False when that is to be tried again. */
+  async #put(session: Session): Promise<boolean> {
+    const { log } = this.#runtime;
+    const [key, value] = [this.#key, this.#value];
+    // The first one takes the name, whoever had it: a predecessor may not have expired yet. From
+    // then on it is our own session's, or a successor of the same name has taken it over.
+    const isFirst = this.#standing?.session !== session;
+    this.#sentUnder = session;
+    const signal = AbortSignal.any([this.#stop.signal, session.signal]);
+    const when = isFirst ? [] : [{ key, ownedBy: session }];
+    const change = [{ put: key, value, session }];
+    const result = await this.#coordinator.transact(
+      { when, change, otherwiseRead: [key] },
+      { signal },
+    );
+    if (result.outcome === "refused") {
+      // Absent: somebody removed it by hand, and it is put again.
+      this.#isReplaced = result.reads.length > 0;
+      if (this.#isReplaced) log.warn("another member of the same name took over", { key });
+      else this.#standing = undefined;
+      return this.#isReplaced;
+    }
+    if (result.outcome === "indeterminate") return false;
+    this.#standing = { session, value };
+    this.joined.resolve();
+    if (isFirst) log.info("joined", { key, session: session.id });
+    return true;
+  }
 }

@@ -43,7 +43,7 @@ async function start(name: string): Promise<void> {
   });
   children.set(name, child);
   const log = createInterface({ input: child.stdout });
-  for await (const line of log) if (line.includes('"message":"registered"')) break;
+  for await (const line of log) if (line.includes('"message":"joined"')) break;
   child.stdout.resume();
 }
 

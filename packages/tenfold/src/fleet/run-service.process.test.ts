@@ -223,7 +223,7 @@ describe("the end", () => {
     const statuses = (await Promise.all(slow)).map(({ status }) => status);
     expect(statuses).toEqual(Array(40).fill(200));
     expect(await exited).toEqual([0, null]);
-    expect(lines.map(({ message }) => message)).toContain("deregistered");
+    expect(lines.map(({ message }) => message)).toContain("left");
   });
 
   it("comes at once with a second SIGTERM", async () => {
