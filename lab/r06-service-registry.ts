@@ -120,6 +120,12 @@ function report(lab: Lab, site: string, { lasted, answered, failed }: Outcome): 
   figure("processes killed", lasted.length);
   figure("median time until gone", median(lasted), "ms");
   lab.figure({
+    name: `${site}: out while they still lived`,
+    value: lasted.filter((ms) => ms < 0).length,
+    unit: "",
+    goal: { equals: 0 },
+  });
+  lab.figure({
     name: `${site}: longest time until gone, of a session of ${ttlMs} ms`,
     value: Math.max(...lasted),
     unit: "ms",

@@ -119,7 +119,12 @@ function judgePicks(
   });
   const dead = kept.reduce((sum, each) => sum + each.dead, 0);
   const all = kept.reduce((sum, each) => sum + each.all, 0);
-  lab.figure({ name: "calls after the dead copy's first second", value: all, unit: "" });
+  lab.figure({
+    name: "calls after the dead copy's first second",
+    value: all,
+    unit: "",
+    goal: { atLeast: 10 },
+  });
   lab.figure({
     name: "share of them that tried it (its fair share is a third)",
     value: dead / Math.max(all, 1),

@@ -78,6 +78,8 @@ interface Seen {
   /** Watchers that did not have the last value within the time that was given. */
   readonly missed: number;
   readonly undoneMs: number;
+  /** Watchers that the undo did not reach in that time. */
+  readonly notUndone: number;
 }
 
 async function measure(lab: Lab, endpoints: string): Promise<Seen> {
@@ -129,8 +131,10 @@ async function changes(
   const before = arrivals.get(last - 1)?.length ?? 0;
   const askedNs = nowNs();
   await admin.undo({ name, by });
-  await until(lab, () => (arrivals.get(last - 1)?.length ?? 0) >= before + watchers);
-  return { afterCallMs, afterAnswerMs, missed, undoneMs: (nowNs() - askedNs) / 1e6 };
+  const notUndone = (): number => before + watchers - (arrivals.get(last - 1)?.length ?? 0);
+  await until(lab, () => notUndone() <= 0);
+  const undoneMs = (nowNs() - askedNs) / 1e6;
+  return { afterCallMs, afterAnswerMs, missed, undoneMs, notUndone: notUndone() };
 }
 
 function allSeen(
@@ -163,6 +167,8 @@ function judge(lab: Lab, ground: string, seen: Seen): void {
   });
   const missed = { unit: "", value: seen.missed };
   lab.figure({ name: `${ground}: watchers that missed the last`, ...missed, goal: { equals: 0 } });
+  const notUndone = { unit: "", value: seen.notUndone };
+  lab.figure({ name: `${ground}: watchers that undo missed`, ...notUndone, goal: { equals: 0 } });
 }
 
 function distribution(values: readonly number[]): [number, number][] {
