@@ -136,11 +136,14 @@ async function actOn(
   lab.atEnd(() => run.close());
   let pauses = 0;
   let stopAt = 0;
-  while ((run.taken < wanted || run.refused < refused) && !lab.signal.aborted) {
+  // A guard that refuses nobody has had its chance as well.
+  const isEnough = (): boolean =>
+    run.taken >= wanted && (run.refused >= refused || run.taken >= 3 * wanted);
+  while (!isEnough() && !lab.signal.aborted) {
     await pause(10);
     const victim = run.current;
     if (victim === undefined || run.taken < stopAt) continue;
-    stopAt = Math.min(run.taken, wanted) + wanted * pauseShare[size];
+    stopAt = run.taken + wanted * pauseShare[size];
     victim.kill("SIGSTOP");
     pauses++;
     // Until another one has acted, or the victim was not the holder any more.

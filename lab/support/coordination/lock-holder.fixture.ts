@@ -48,14 +48,14 @@ async function hold(): Promise<void> {
 
 /** Past `lock.effect`, which would look again: the guard alone shall keep late holders out. */
 async function act(lock: Hold): Promise<void> {
-  const bare = resource.bare(lock).catch(() => {});
   const outcomes: PromiseSettledResult<void>[] = [];
   const width = resource.isConcurrent ? burst : 1;
   while (outcomes.length < burst) {
     const some = Array.from({ length: width }, () => resource.guarded(lock));
     outcomes.push(...(await Promise.allSettled(some)));
   }
-  await bare;
+  // The last of all: whoever stood still anywhere among them does this one late.
+  await resource.bare(lock).catch(() => {});
   const taken = outcomes.filter(({ status }) => status === "fulfilled").length;
   const refused = outcomes.filter(isRefused).length;
   const { token } = lock;

@@ -9,7 +9,8 @@ import type { Member } from "tenfold/discovery";
 import { certificateAuthority, type EtcdCluster, startEtcdCluster } from "tenfold/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { freePorts, type LabFleet, startFleet, until } from "../../../lab/support/fleet.ts";
+import { claimPorts } from "../../../lab/support/claim-ports.ts";
+import { type LabFleet, startFleet, until } from "../../../lab/support/fleet.ts";
 import { leftBehind } from "../../../lab/support/left-behind.ts";
 import { processTree } from "../../../lab/support/pss.ts";
 import { findEngine, whyMissing } from "../../../tools/engines/index.ts";
@@ -149,8 +150,10 @@ describe.skipIf(etcd === undefined && !isRequired)(
       async (_, password, ca, code) => {
         const got = await tenfold("get", "/app/a", ...access(password, ca));
         writeFileSync(file("wrong.mjs"), fleetFile(password, ca));
-        const where = ["--data", file("none"), "--ports", String(await freePorts())];
+        const ports = await claimPorts();
+        const where = ["--data", file("none"), "--ports", String(ports.from)];
         const up = await tenfold("up", file("wrong.mjs"), "--coordinator", url, ...where);
+        ports.release();
         for (const failed of [got, up]) {
           expect(failed.code).toBe(1);
           expect(failed.err).toMatch(new RegExp(`^tenfold: ${code}: .+\n$`));
