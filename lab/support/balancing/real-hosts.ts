@@ -16,10 +16,11 @@ export const realPhases = {
   well: [10, 20],
   failing: [20, 35],
   healed: [35, 40],
-  slow: [40, 50],
-  frozen: [55, 60],
-  allAtOnce: [60, 70],
-  wellAgain: [75, 80],
+  /** Its second half has the same calls as `well`. */
+  slow: [40, 60],
+  frozen: [65, 70],
+  allAtOnce: [70, 80],
+  wellAgain: [85, 90],
 } as const satisfies Record<string, readonly [number, number]>;
 
 export type RealPhase = keyof typeof realPhases;

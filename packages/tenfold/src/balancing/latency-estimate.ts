@@ -20,6 +20,17 @@ export function peakEwma(decayMs: number): LatencyEstimate {
 }
 
 /**
+ * The same, but what is far above `mean` comes down with its own samples alone, and each of those
+ * takes off at most a fiftieth. So a host that is asked rarely, because it is slow, is not forgiven
+ * for the time that it was left alone, nor for one quick answer.
+ *
+ * @param decayMs τ, above 0.
+ */
+export function heldPeak(decayMs: number, mean: LatencyEstimate): LatencyEstimate {
+  return new HeldPeak(decayMs, mean);
+}
+
+/**
  * The mean latency, where a sample counts for the time since the one before it. Reading does not
  * decay.
  *
@@ -57,6 +68,34 @@ class PeakEwma extends Estimate implements LatencyEstimate {
     this.reset(now, latencyMs < decayed ? decayed + latencyMs * (1 - share) : latencyMs);
   }
 }
+
+class HeldPeak extends PeakEwma {
+  readonly #mean: LatencyEstimate;
+
+  constructor(decayMs: number, mean: LatencyEstimate) {
+    super(decayMs);
+    this.#mean = mean;
+  }
+
+  override estimate(now: number): number {
+    return this.#isSlow(now) ? this.value : super.estimate(now);
+  }
+
+  override record(now: number, latencyMs: number): void {
+    // As if the sample before had come so shortly before.
+    if (this.#isSlow(now)) this.at = Math.max(this.at, now - this.decayMs / samplesMin);
+    super.record(now, latencyMs);
+  }
+
+  #isSlow(now: number): boolean {
+    return this.value > slowRatio * this.#mean.estimate(now);
+  }
+}
+
+/** Exponential latencies reach so many times their mean once in three thousand samples. */
+const slowRatio = 8;
+/** So many samples are remembered, however far apart they are. */
+const samplesMin = 50;
 
 class DecayedMean extends Estimate implements LatencyEstimate {
   estimate(): number {

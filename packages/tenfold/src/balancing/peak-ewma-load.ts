@@ -1,6 +1,7 @@
 import { numberOption } from "../runtime/options.ts";
-import { decayedMean, type LatencyEstimate, peakEwma } from "./latency-estimate.ts";
+import { decayedMean, heldPeak, peakEwma } from "./latency-estimate.ts";
 import type { HostMeter, LoadMeasure } from "./load-measure.ts";
+import { type PoolPace, SlowProbes } from "./slow-probes.ts";
 
 export interface PeakEwmaLoadOptions {
   /** τ of the latency estimate: 100 … 600,000. */
@@ -23,6 +24,10 @@ export const peakEwmaLoadDefaults: Readonly<Required<PeakEwmaLoadOptions>> = Obj
  * pool's latency, grows with the square of the failures in a row, so that a single stray failure
  * moves nothing, and one success lifts it.
  *
+ * A slow host is not forgiven by the mere passing of time, since its few calls would show in the
+ * p99 again and again; it is asked now and then (`SlowProbes`) and comes back with three quick
+ * answers in a row.
+ *
  * @throws TENFOLD_OPTION_INVALID
  */
 export function peakEwmaLoad(options: PeakEwmaLoadOptions = {}): LoadMeasure {
@@ -31,17 +36,17 @@ export function peakEwmaLoad(options: PeakEwmaLoadOptions = {}): LoadMeasure {
   numberOption("failurePenalty", limits.failurePenalty, { min: 1, max: 1_000, whole: false });
   numberOption("failureMsMin", limits.failureMsMin, { min: 1, max: 60_000 });
   return () => {
-    /** Of successful calls over all hosts: what "slow" is measured against. */
-    const pool = decayedMean(limits.decayMs);
+    const pool = { mean: decayedMean(limits.decayMs), answers: 0, probedAt: 0 };
     return { host: () => hostMeter(pool, limits) };
   };
 }
 
-function hostMeter(pool: LatencyEstimate, limits: Required<PeakEwmaLoadOptions>): HostMeter {
-  const latency = peakEwma(limits.decayMs);
+function hostMeter(pool: PoolPace, limits: Required<PeakEwmaLoadOptions>): HostMeter {
+  const latency = heldPeak(limits.decayMs, pool.mean);
+  const probes = new SlowProbes(pool);
   const penalty = peakEwma(limits.decayMs);
   const failed = (now: number, latencyMs: number, strain: number): void => {
-    const pooled = pool.estimate(now);
+    const pooled = pool.mean.estimate(now);
     const relative = Number.isNaN(pooled) ? 0 : pooled * limits.failurePenalty;
     const full = Math.max(limits.failureMsMin, relative);
     penalty.record(now, Math.max(latencyMs, full * strain * strain));
@@ -55,20 +60,25 @@ function hostMeter(pool: LatencyEstimate, limits: Required<PeakEwmaLoadOptions>)
         if (Number.isNaN(failing)) return queued === 0 ? 0 : Number.POSITIVE_INFINITY;
         return Math.max(1, failing) * (queued + 1);
       }
+      // As an unknown host: one call.
+      if (queued === 0 && Number.isNaN(failing) && probes.isDue(now)) return 0;
       const extra = Number.isNaN(failing) ? 0 : failing;
       return (Math.max(1, known) + extra) * (queued + 1);
     },
     record(now, outcome, latencyMs, strain) {
       if (outcome === "failure") return failed(now, latencyMs, strain);
       if (outcome === "success") {
-        latency.record(now, latencyMs);
-        pool.record(now, latencyMs);
+        if (probes.answered(now, latencyMs)) latency.reset(now, pool.mean.estimate(now));
+        else latency.record(now, latencyMs);
+        pool.mean.record(now, latencyMs);
+        pool.answers++;
         penalty.reset(now, Number.NaN);
         return;
       }
       // It would have taken at least so long; less than the estimate says nothing.
       const known = latency.estimate(now);
       if (Number.isNaN(known) || latencyMs > known) latency.record(now, latencyMs);
+      probes.unanswered(now);
     },
     save(now) {
       const known = latency.estimate(now);

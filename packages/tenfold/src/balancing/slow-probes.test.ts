@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+
+import { seededRandom } from "../runtime/random.ts";
+import { balancer } from "./balancer.ts";
+import { decayedMean, heldPeak } from "./latency-estimate.ts";
+import { SlowProbes } from "./slow-probes.ts";
+
+function stand() {
+  const pool = { mean: decayedMean(10_000), answers: 0, probedAt: 0 };
+  pool.mean.record(0, 10);
+  const probes = new SlowProbes(pool);
+  probes.answered(0, 1_000);
+  return { pool, probes };
+}
+
+describe("a slow host", () => {
+  it("is due after many answers of its pool, or fewer and some time", () => {
+    const { pool, probes } = stand();
+    pool.answers = 499;
+    expect(probes.isDue(2_500)).toBe(false);
+    pool.answers = 500;
+    expect(probes.isDue(2_499)).toBe(false);
+    expect(probes.isDue(2_500)).toBe(true);
+    pool.answers = 1_000;
+    expect(probes.isDue(249)).toBe(false);
+    expect(probes.isDue(250)).toBe(true);
+  });
+
+  it("waits its turn when another one was asked just now", () => {
+    const { pool, probes } = stand();
+    pool.answers = 1_000;
+    pool.probedAt = 501;
+    expect(probes.isDue(5_000)).toBe(false);
+    pool.probedAt = 500;
+    expect(probes.isDue(5_000)).toBe(true);
+  });
+
+  it("is well again after three quick answers in a row, not after one", () => {
+    const { pool, probes } = stand();
+    pool.answers = 1_000;
+    expect(probes.answered(5_000, 19)).toBe(false);
+    expect(probes.isDue(5_000)).toBe(true);
+    expect(probes.answered(5_001, 21)).toBe(false);
+    expect(probes.isDue(5_001)).toBe(false);
+    pool.answers = 2_000;
+    expect(probes.answered(9_000, 1)).toBe(false);
+    expect(probes.answered(9_001, 1)).toBe(false);
+    expect(probes.answered(9_002, 1)).toBe(true);
+    expect(probes.isDue(9_003)).toBe(false);
+  });
+});
+
+it("holds what is far above the mean, and forgets a fiftieth of it with an answer", () => {
+  const mean = decayedMean(10_000);
+  mean.record(0, 100);
+  const latency = heldPeak(10_000, mean);
+  latency.record(0, 1_000);
+  expect(latency.estimate(600_000)).toBe(1_000);
+  latency.record(600_000, 0);
+  expect(latency.estimate(600_000)).toBeCloseTo(1_000 * Math.exp(-1 / 50), 6);
+  latency.reset(600_000, 700);
+  expect(latency.estimate(610_000)).toBeCloseTo(700 / Math.E, 6);
+});
+
+/** The share of the picks of "s0", which answers in `slowMs` and the others in ten. */
+function shareOf(slowMs: (at: number) => number, fromMs: number, toMs: number): number {
+  const hosts = balancer({ random: seededRandom("slow"), slowStartMs: 0 });
+  hosts.update(["s0", "s1", "s2", "s3"].map((id) => ({ id, weight: 1 })));
+  let seen = 0;
+  let all = 0;
+  for (let at = 0; at < toMs; at += 5) {
+    const picked = hosts.pick(at);
+    const isSlow = picked?.endpoint.id === "s0";
+    if (at >= fromMs) {
+      all++;
+      if (isSlow) seen++;
+    }
+    picked?.report(at, "success", isSlow ? slowMs(at) : 10);
+    picked?.release();
+  }
+  return seen / all;
+}
+
+it("gets at most one call in five hundred while it is slow, for however long", () => {
+  expect(shareOf(() => 100, 5_000, 120_000)).toBeLessThanOrEqual(1 / 500);
+  expect(shareOf(() => 100, 5_000, 120_000)).toBeGreaterThan(0);
+});
+
+it("has its part back within five seconds after one long pause", () => {
+  const share = shareOf((at) => (at > 10_000 && at < 10_100 ? 1_000 : 10), 15_000, 20_000);
+  expect(share).toBeGreaterThan(0.2);
+});
