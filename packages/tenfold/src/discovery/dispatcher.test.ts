@@ -33,5 +33,13 @@ it.each([
   ["a wrapper of nothing", new Dispatcher1Wrapper(), undefined, undefined],
 ])("takes connections of its own by the class of %s", (_what, first, second, expected) => {
   put(first, second);
-  expect(builtInAgent()).toBe(expected);
+  expect(builtInAgent()?.Agent).toBe(expected);
+});
+
+it("takes older handlers for what Node's own undici takes, and never for undici 8", () => {
+  put(new Agent(), undefined);
+  const major = Number.parseInt(process.versions.undici ?? "", 10);
+  expect(builtInAgent()?.takesOlderHandlers).toBe(major < 8);
+  put(new Dispatcher1Wrapper(), new Agent());
+  expect(builtInAgent()?.takesOlderHandlers).toBe(false);
 });

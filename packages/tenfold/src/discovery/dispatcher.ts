@@ -65,6 +65,12 @@ export interface OwnedDispatcher extends Dispatcher {
 
 type AgentClass = new (options: AgentOptions) => OwnedDispatcher;
 
+export interface BuiltInAgent {
+  readonly Agent: AgentClass;
+  /** Handlers by the names of undici 6, which 7 takes too, and 8 does not. */
+  readonly takesOlderHandlers: boolean;
+}
+
 /** Where every copy of undici keeps the dispatcher of the process. */
 const globalDispatcher: symbol = Symbol.for("undici.globalDispatcher.1");
 /** Where undici 8 keeps it; under the older name it then puts a wrapper of it. */
@@ -97,11 +103,13 @@ export function builtInDispatcher(): FetchDispatcher {
  * The class of connections that is built into Node, or undefined when the process's dispatcher is
  * something else (a proxy, a mock): then that one has to carry our requests too.
  */
-export function builtInAgent(): AgentClass | undefined {
+export function builtInAgent(): BuiltInAgent | undefined {
   const found = builtInDispatcher();
   const isWrapper = found.constructor.name === "Dispatcher1Wrapper";
   const { constructor: kind } = (isWrapper && held(newerDispatcher)) || found;
-  return kind.name === "Agent" ? (kind as unknown as AgentClass) : undefined;
+  if (kind.name !== "Agent") return undefined;
+  const takesOlderHandlers = !isWrapper && Number.parseInt(process.versions.undici ?? "8", 10) < 8;
+  return { Agent: kind as unknown as AgentClass, takesOlderHandlers };
 }
 
 function held(name: symbol): FetchDispatcher | undefined {

@@ -1,14 +1,20 @@
 import type { Picked } from "../balancing/balancer.ts";
 import type { AttemptFailure } from "../resilience/retry.ts";
 import { isTenfoldError, TenfoldError } from "../runtime/errors.ts";
+import { AnswerHead } from "./answer-head.ts";
 import type { CallCore } from "./call-core.ts";
 import type { AnswerHeaders, Dispatcher, DispatchOptions } from "./dispatcher.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type AnswerReceiver, callFailed, Exchange, type Route } from "./exchange.ts";
+import { type AnswerReceiver, AnyExchange, callFailed, Exchange, type Route } from "./exchange.ts";
 import type { Trip, UnderWay } from "./trip.ts";
 
 /** What the calls of a client have in common. */
 export type CallParts = Pick<CallCore, "service" | "runtime" | "metrics">;
+
+/** What is sent; to which origin is added for each attempt. */
+export type AttemptRequest = Omit<DispatchOptions, "origin">;
+
+const noHead = new AnswerHead(0, {}, "");
 
 /**
  * One attempt at the endpoint that was picked for it, and what it tells the balancer: the time to
@@ -16,9 +22,7 @@ export type CallParts = Pick<CallCore, "service" | "runtime" | "metrics">;
  */
 export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   failure: AttemptFailure | undefined;
-  status = 0;
-  statusText = "";
-  headers: AnswerHeaders = {};
+  protected answer: AnswerHead = noHead;
   readonly endpoint: Endpoint;
   protected readonly parts: CallParts;
   protected readonly trip: Trip;
@@ -41,24 +45,36 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
     this.#picked = trip.picked as Picked<Endpoint>;
     this.endpoint = this.#picked.endpoint;
     this.#beganAt = parts.runtime.clock.now();
-    this.exchange = new Exchange(this);
+    const isOlder = trip.route?.takesOlderHandlers === true;
+    this.exchange = isOlder ? new Exchange(this) : new AnyExchange(this);
     trip.underWay = this;
   }
 
-  /** @param over Default: the connections of the route. */
-  start(request: Omit<DispatchOptions, "origin">, over?: Dispatcher): void {
-    const route = this.trip.route as Route;
-    this.exchange.start(route, over ?? route.dispatcher, request);
+  get status(): number {
+    return this.answer.status;
   }
 
-  head(status: number, headers: AnswerHeaders, statusText: string): void {
-    this.status = status;
-    this.statusText = statusText;
-    this.headers = headers;
+  get statusText(): string {
+    return this.answer.statusText;
+  }
+
+  get headers(): AnswerHeaders {
+    return this.answer.headers;
+  }
+
+  /** @param over Default: the connections of the route. */
+  start(request: AttemptRequest, over?: Dispatcher): void {
+    const route = this.trip.route as Route;
+    (request as { origin?: string }).origin = route.origin;
+    this.exchange.start(route, over ?? route.dispatcher, request as DispatchOptions);
+  }
+
+  head(answer: AnswerHead): void {
+    this.answer = answer;
     this.trip.sent++;
     const now = this.parts.runtime.clock.now();
     const tookMs = now - this.#beganAt;
-    this.#picked.report(now, status >= 500 ? "failure" : "success", tookMs);
+    this.#picked.report(now, answer.status >= 500 ? "failure" : "success", tookMs);
     this.parts.metrics.tried("answered", tookMs);
     this.headed();
   }

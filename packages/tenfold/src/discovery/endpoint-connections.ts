@@ -48,20 +48,58 @@ type Connected = (socket: Socket) => Error | null;
 class OwnRoute implements Route {
   readonly origin: string;
   readonly dispatcher: OwnedDispatcher;
+  readonly takesOlderHandlers: boolean;
   until: number;
   connects = 0;
   readonly #sockets = new Set<Socket>();
   #cause: Error | null = null;
+  /** Connections whose answer ended in this turn: undici gives them out in the next. */
+  #freeSoon = 0;
+  #willTurn = false;
 
-  constructor(origin: string, until: number, make: (connected: Connected) => OwnedDispatcher) {
+  constructor(
+    origin: string,
+    until: number,
+    takesOlderHandlers: boolean,
+    make: (connected: Connected) => OwnedDispatcher,
+  ) {
     this.origin = origin;
     this.until = until;
+    this.takesOlderHandlers = takesOlderHandlers;
     this.dispatcher = make((socket) => {
       this.connects++;
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
       return this.#cause;
     });
+  }
+
+  // A request that follows at once on an answer would open another connection, since undici gives
+  // one out again no sooner than in the next turn of the loop.
+  whenFree(send: () => void): void {
+    if (this.#freeSoon === 0) {
+      send();
+      return;
+    }
+    this.#freeSoon--;
+    setImmediate(send);
+  }
+
+  ended(): void {
+    this.#freeSoon++;
+    if (this.#willTurn) return;
+    this.#willTurn = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#freeSoon = 0;
+    this.#willTurn = false;
+  };
+
+  /** Requests of this turn go out before. */
+  close(over: () => void): void {
+    setImmediate(() => void this.dispatcher.close().then(over, over));
   }
 
   cut(cause: Error): void {
@@ -77,8 +115,9 @@ export function endpointConnections(
   limits: ConnectionLimits,
   { clock, random }: { readonly clock: Clock; readonly random: Pick<Random, "next"> },
 ): EndpointConnections {
-  const Agent = builtInAgent();
-  if (Agent === undefined) return sharedConnections(builtInDispatcher() as unknown as Dispatcher);
+  const builtIn = builtInAgent();
+  if (builtIn === undefined) return sharedConnections(builtInDispatcher() as unknown as Dispatcher);
+  const { Agent, takesOlderHandlers } = builtIn;
   const routes = new Map<string, OwnRoute>();
   /** The same by the entry of the list, which is what a pick gives. */
   const byEntry = new WeakMap<Endpoint, OwnRoute>();
@@ -98,8 +137,7 @@ export function endpointConnections(
   const retire = (route: OwnRoute): void => {
     route.until = Number.NEGATIVE_INFINITY;
     retired.add(route);
-    const over = (): void => void retired.delete(route);
-    route.dispatcher.close().then(over, over);
+    route.close(() => retired.delete(route));
   };
   const renewed = (endpoint: Endpoint, now: number): OwnRoute => {
     const origin = originOf(endpoint);
@@ -108,7 +146,7 @@ export function endpointConnections(
       if (route !== undefined) retire(route);
       // Earlier by up to a quarter: callers that began together must not reconnect together.
       const ageMs = limits.connectionAgeMs * (1 - random.next() / 4);
-      route = new OwnRoute(origin, now + ageMs, make);
+      route = new OwnRoute(origin, now + ageMs, takesOlderHandlers, make);
       routes.set(origin, route);
     }
     byEntry.set(endpoint, route);
@@ -138,14 +176,26 @@ export function endpointConnections(
 
 function sharedConnections(dispatcher: Dispatcher): EndpointConnections {
   return {
-    // A number that differs each time: nothing is known of its connections.
-    route: (endpoint) => ({ origin: originOf(endpoint), dispatcher, connects: Number.NaN }),
+    route: (endpoint) => sharedRoute(endpoint, dispatcher),
     gone() {},
     close() {},
   };
 }
 
-export function originOf({ address, port }: Endpoint): string {
+/** Over connections of which nothing is known. */
+export function sharedRoute(endpoint: Endpoint, dispatcher: Dispatcher): Route {
+  return {
+    origin: originOf(endpoint),
+    dispatcher,
+    takesOlderHandlers: false,
+    // Equals nothing: no request went over a connection that was there before.
+    connects: Number.NaN,
+    whenFree: (send) => send(),
+    ended() {},
+  };
+}
+
+function originOf({ address, port }: Endpoint): string {
   return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 

@@ -1,26 +1,31 @@
 import type { AttemptFailure } from "../resilience/retry.ts";
 import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { AnswerHead } from "./answer-head.ts";
 import type {
   AnswerHeaders,
   DispatchController,
   Dispatcher,
-  DispatchHandler,
   DispatchOptions,
 } from "./dispatcher.ts";
-import { headersOf, OlderController } from "./older-undici.ts";
 
 /** Where requests to one endpoint go. */
 export interface Route {
   /** `http://10.0.0.7:8080` */
   readonly origin: string;
   readonly dispatcher: Dispatcher;
+  /** It is of undici 6 or 7: takes an `Exchange` as it is. */
+  readonly takesOlderHandlers: boolean;
   /** Connections that were opened so far: tells whether a request went over a kept one. */
   readonly connects: number;
+  /** Runs `send` when a connection that is about to be free is free, which may be at once. */
+  whenFree(send: () => void): void;
+  /** An answer ended: its connection is about to be free. */
+  ended(): void;
 }
 
 /** What is told of an answer, in this order; `failed` ends it at any point. */
 export interface AnswerReceiver {
-  head(status: number, headers: AnswerHeaders, statusText: string): void;
+  head(head: AnswerHead): void;
   data(chunk: Buffer): void;
   end(): void;
   failed(failure: AttemptFailure, error: Error): void;
@@ -29,8 +34,11 @@ export interface AnswerReceiver {
 /**
  * One HTTP request to one endpoint. How far it came decides whether it may be made again, so that
  * is what it finds out.
+ *
+ * The handler's methods have the names that undici has for them up to version 7, which makes its
+ * own handlers to newer names out of these: a controller and parsed headers for each request.
  */
-export class Exchange implements DispatchHandler {
+export class Exchange {
   /** A server may have had a part of the request. */
   sent = false;
   /** The head of the answer came. */
@@ -41,17 +49,22 @@ export class Exchange implements DispatchHandler {
   #route: Route | undefined;
   #connectsBefore = 0;
   #reused = false;
-  #controller: DispatchController | undefined;
+  #abort: ((reason: Error) => void) | undefined;
+  #resume: (() => void) | undefined;
+  #paused = false;
   #cause: Error | undefined;
 
   constructor(receiver: AnswerReceiver) {
     this.#receiver = receiver;
   }
 
-  start(route: Route, over: Dispatcher, request: Omit<DispatchOptions, "origin">): void {
+  start(route: Route, over: Dispatcher, request: DispatchOptions): void {
     this.#route = route;
-    this.#connectsBefore = route.connects;
-    over.dispatch({ ...request, origin: route.origin }, this);
+    route.whenFree(() => {
+      if (this.over) return;
+      this.#connectsBefore = route.connects;
+      over.dispatch(request, this as never);
+    });
   }
 
   /** Cuts it wherever it is; the receiver hears no more. */
@@ -59,89 +72,91 @@ export class Exchange implements DispatchHandler {
     if (this.over) return;
     this.over = true;
     this.#cause = cause;
-    this.#controller?.abort(cause);
+    this.#abort?.(cause);
   }
 
   pause(): void {
-    this.#controller?.pause();
+    this.#paused = true;
   }
 
   resume(): void {
-    this.#controller?.resume();
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#resume?.();
   }
 
-  onRequestStart(controller: DispatchController): void {
+  onConnect(abort: (reason: Error) => void): void {
     // It was given up while it waited for a connection, which another one can use.
     if (this.#cause !== undefined) throw this.#cause;
-    this.#controller = controller;
+    this.#abort = abort;
     this.sent = true;
     this.#reused = this.#route?.connects === this.#connectsBefore;
   }
 
-  onResponseStart(
-    controller: DispatchController,
-    status: number,
-    headers: AnswerHeaders,
-    statusText = "",
-  ): void {
-    if (this.over || status < 200) return;
-    this.#controller = controller;
-    this.answered = true;
-    this.#receiver.head(status, headers, statusText);
-  }
-
-  onResponseData(_controller: DispatchController, chunk: Buffer): void {
-    if (!this.over) this.#receiver.data(chunk);
-  }
-
-  onResponseEnd(): void {
-    if (this.over) return;
-    this.over = true;
-    this.#receiver.end();
-  }
-
-  onResponseError(_controller: DispatchController | undefined, error: Error): void {
-    if (this.over) return;
-    this.over = true;
-    this.#receiver.failed(this.#failure(error), error);
-  }
-
-  // The same by the names that undici 6 has for them.
-
-  onConnect(abort: (reason: Error) => void): void {
-    this.onRequestStart(new OlderController(abort));
-  }
-
   onHeaders(
     status: number,
-    raw: readonly Uint8Array[],
+    headers: AnswerHeaders | readonly Uint8Array[],
     resume: () => void,
     statusText?: string,
   ): boolean {
-    const controller = this.#controller as OlderController;
-    controller.resumesBy(resume);
-    this.onResponseStart(controller, status, headersOf(raw), statusText);
-    return !controller.paused;
+    if (this.over || status < 200) return true;
+    this.#resume = resume;
+    this.answered = true;
+    this.#receiver.head(new AnswerHead(status, headers, statusText));
+    return !this.#paused;
   }
 
   onData(chunk: Buffer): boolean {
-    const controller = this.#controller as OlderController;
-    this.onResponseData(controller, chunk);
-    return !controller.paused;
+    if (!this.over) this.#receiver.data(chunk);
+    return !this.#paused;
   }
 
   onComplete(): void {
-    this.onResponseEnd();
+    if (this.over) return;
+    this.over = true;
+    this.#route?.ended();
+    this.#receiver.end();
   }
 
   onError(error: Error): void {
-    this.onResponseError(this.#controller, error);
+    if (this.over) return;
+    this.over = true;
+    this.#receiver.failed(this.#failure(error), error);
   }
 
   #failure(error: Error): AttemptFailure {
     if (!this.sent) return "neverSent";
     if (this.answered) return "cut";
     return this.#reused && isClosed(error) ? "closedIdle" : "noAnswer";
+  }
+}
+
+/** The same for dispatchers of any version: by the names of undici 7 and later too. */
+export class AnyExchange extends Exchange {
+  onRequestStart(controller: DispatchController): void {
+    this.onConnect((reason) => controller.abort(reason));
+  }
+
+  onResponseStart(
+    controller: DispatchController,
+    status: number,
+    headers: AnswerHeaders,
+    statusText?: string,
+  ): void {
+    const goesOn = this.onHeaders(status, headers, () => controller.resume(), statusText);
+    if (!goesOn) controller.pause();
+  }
+
+  onResponseData(controller: DispatchController, chunk: Buffer): void {
+    if (!this.onData(chunk)) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.onComplete();
+  }
+
+  onResponseError(_controller: DispatchController | undefined, error: Error): void {
+    this.onError(error);
   }
 }
 

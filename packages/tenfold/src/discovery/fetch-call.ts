@@ -2,7 +2,7 @@ import type { CallContext } from "../resilience/call-layer.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import { abortError, errorText, TenfoldError } from "../runtime/errors.ts";
 import type { CallCore } from "./call-core.ts";
-import type { DispatchOptions } from "./dispatcher.ts";
+import type { AttemptRequest } from "./endpoint-call.ts";
 import {
   callOptions,
   isIdempotent,
@@ -53,7 +53,7 @@ export async function fetchCall(
       };
       const answer = new StreamedAnswer(core, trip, over, { resolve, reject });
       signal?.addEventListener("abort", onAbort, { once: true });
-      const request: Omit<DispatchOptions, "origin"> = {
+      const request: AttemptRequest = {
         method,
         path: target,
         headers: withChain(sent, context),

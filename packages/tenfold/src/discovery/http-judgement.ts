@@ -19,9 +19,11 @@ const overloadedForGood: Judgement = Object.freeze({ outcome: "overload", mayRet
  * an answer.
  */
 export function judgeAnswer(value: unknown): Judgement {
-  const { status, headers } = value as Answered;
+  const answer = value as Answered;
+  const { status } = answer;
   if (status < 500) return status === 429 ? overloadedForGood : "success";
-  const isStopped = headers[retryHeader] === retryStop;
+  // Read here and not above: reading them is what makes them.
+  const isStopped = answer.headers[retryHeader] === retryStop;
   if (status === 503) return isStopped ? overloadedForGood : overloaded;
   return isStopped || (status !== 502 && status !== 504) ? failedForGood : refused;
 }

@@ -91,10 +91,8 @@ export function requestHeaders(
 
 /** The headers of one attempt: the call's own, and what the layers below must know of it. */
 export function withChain(headers: readonly string[], context: CallContext): string[] {
-  const list = [...headers];
-  const chain = context.headers();
-  for (const name in chain) list.push(name, chain[name] as string);
-  return list;
+  const chain = context.headerList();
+  return headers.length === 0 ? chain : [...headers, ...chain];
 }
 
 /** By its own word, its method, or because its caller gave it a name. */

@@ -8,9 +8,10 @@ import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import type { Registry } from "../telemetry/registry.ts";
 import { type CallCore, callCore } from "./call-core.ts";
 import { type CallerHandler, callerHandler } from "./caller-handler.ts";
-import type { Dispatcher, DispatchOptions } from "./dispatcher.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import type { Resolver } from "./endpoint.ts";
-import { originOf } from "./endpoint-connections.ts";
+import type { AttemptRequest } from "./endpoint-call.ts";
+import { sharedRoute } from "./endpoint-connections.ts";
 import { hold } from "./hold.ts";
 import { callOptions, isIdempotent, withChain } from "./request-parts.ts";
 import { RequestStream } from "./request-stream.ts";
@@ -67,7 +68,7 @@ export function serviceInterceptor(options: ServiceInterceptorOptions): ServiceI
     holdMs: limits.holdMs,
     routes: {
       // Its own dispatcher is the one that each request was made with.
-      route: (endpoint) => ({ origin: originOf(endpoint), dispatcher: none, connects: Number.NaN }),
+      route: (endpoint) => sharedRoute(endpoint, none),
       gone() {},
     },
   });
@@ -140,8 +141,8 @@ class InterceptedRequest {
     const run = (context: CallContext): Promise<StreamedAnswer> =>
       new Promise((resolve, reject) => {
         const answer = new StreamedAnswer(core, trip, context.keepPlace(), { resolve, reject });
-        const request = { ...asked, headers: withChain(headers, context) } as DispatchOptions;
-        answer.start({ ...request, body: stream?.parts() ?? (body as null) }, this.#over);
+        const own = { headers: withChain(headers, context), body: stream?.parts() ?? body };
+        answer.start({ ...asked, ...own } as AttemptRequest, this.#over);
       });
     const options = callOptions({ signal: this.#gone.signal }, idempotent, trip);
     try {

@@ -1,12 +1,11 @@
 import { TenfoldError } from "../runtime/errors.ts";
+import type { AnswerHead } from "./answer-head.ts";
 import type { AnswerHeaders } from "./dispatcher.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** The answer of a service, read whole. */
 export class ServiceReply {
   readonly status: number;
-  /** Names in small letters; a header that came more than once has a list. */
-  readonly headers: AnswerHeaders;
   readonly body: Uint8Array;
   /** The instance that answered. */
   readonly endpoint: Endpoint;
@@ -15,13 +14,24 @@ export class ServiceReply {
   /** Number of the call: what the client's `explain` takes. */
   readonly call: number;
 
-  constructor(parts: Omit<ServiceReply, "json" | "text">) {
-    this.status = parts.status;
-    this.headers = parts.headers;
+  readonly #answer: AnswerHead;
+
+  constructor(
+    parts: Pick<ServiceReply, "body" | "endpoint" | "attempts" | "call"> & {
+      readonly answer: AnswerHead;
+    },
+  ) {
+    this.#answer = parts.answer;
+    this.status = parts.answer.status;
     this.body = parts.body;
     this.endpoint = parts.endpoint;
     this.attempts = parts.attempts;
     this.call = parts.call;
+  }
+
+  /** Names in small letters; a header that came more than once has a list. */
+  get headers(): AnswerHeaders {
+    return this.#answer.headers;
   }
 
   text(): string {

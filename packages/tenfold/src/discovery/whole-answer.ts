@@ -36,8 +36,7 @@ export class WholeAnswer extends EndpointCall<ServiceReply> {
     const [first = empty] = this.#chunks;
     this.resolve(
       new ServiceReply({
-        status: this.status,
-        headers: this.headers,
+        answer: this.answer,
         body: this.#chunks.length > 1 ? Buffer.concat(this.#chunks, this.#bytes) : first,
         endpoint: this.endpoint,
         attempts: this.trip.sent,

@@ -1,8 +1,8 @@
-import type { Timer } from "../runtime/clock.ts";
 import { TenfoldError } from "../runtime/errors.ts";
-import { outgoingHeaders } from "./call-chain.ts";
+import { outgoingHeaderList, outgoingHeaders } from "./call-chain.ts";
 import { type Call, type CallContext, KeptPlace } from "./call-layer.ts";
 import { deadlineMsMax } from "./deadline.ts";
+import type { Ending } from "./end-times.ts";
 
 /**
  * The innermost of every policy: runs the caller's function once, for as long as deadline and
@@ -13,18 +13,18 @@ export function runAttempt(call: Call): Promise<unknown> {
   return new Promise((resolve, reject) => new Attempt(call, resolve, reject).start());
 }
 
-class Attempt implements CallContext {
+class Attempt implements CallContext, Ending {
   readonly attempt: number;
   readonly call: number;
+  endsAt = 0;
+  place = -1;
   readonly #call: Call;
   readonly #mayRetryBelow: boolean;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
   #controller: AbortController | undefined;
-  #timer: Timer | undefined;
   #tryMs = 0;
   #limitMs = 0;
-  #endsAt = 0;
   #ended = false;
   #cause: TenfoldError | undefined;
 
@@ -47,17 +47,24 @@ class Attempt implements CallContext {
   }
 
   remainingMs(): number {
-    return Math.max(0, Math.min(this.#limitMs, this.#endsAt - this.#call.parts.clock.now()));
+    return Math.max(0, Math.min(this.#limitMs, this.endsAt - this.#call.parts.clock.now()));
   }
 
   headers(): Record<string, string> {
-    const { incoming } = this.#call;
-    return outgoingHeaders({
+    return outgoingHeaders(this.#outgoing());
+  }
+
+  headerList(): string[] {
+    return outgoingHeaderList(this.#outgoing());
+  }
+
+  #outgoing(): Parameters<typeof outgoingHeaders>[0] {
+    return {
       remainingMs: this.remainingMs(),
       // A repeated request stays one, all the way down.
-      attempt: Math.max(this.attempt, incoming.attempt),
+      attempt: Math.max(this.attempt, this.#call.incoming.attempt),
       mayRetry: this.#mayRetryBelow,
-    });
+    };
   }
 
   keepPlace(): () => void {
@@ -72,12 +79,12 @@ class Attempt implements CallContext {
     const { signal } = call;
     this.#tryMs = call.hasTheRest ? deadlineMsMax : Math.min(call.tryTimeoutMs, call.shareMs);
     this.#limitMs = Math.min(this.#tryMs, call.remainingMs());
-    this.#endsAt = call.at + this.#limitMs;
+    this.endsAt = call.at + this.#limitMs;
     call.beganAt = call.at;
     if (signal?.aborted) this.#abort(signal);
-    else if (this.#limitMs <= 0) this.#onTime();
+    else if (this.#limitMs <= 0) this.onTime();
     else {
-      this.#timer = call.parts.clock.setTimer(this.#limitMs, () => this.#onTime());
+      call.parts.ends.add(this, this.#limitMs);
       signal?.addEventListener("abort", this.#onAbort, { once: true });
       this.#run(call);
     }
@@ -126,7 +133,7 @@ class Attempt implements CallContext {
     this.#cut(this.#call.refusal as TenfoldError);
   }
 
-  #onTime(): void {
+  onTime(): void {
     if (this.#ended) return;
     const call = this.#call;
     call.waited();
@@ -158,7 +165,7 @@ class Attempt implements CallContext {
   #end(): void {
     this.#ended = true;
     this.#call.waited();
-    this.#timer?.cancel();
+    this.#call.parts.ends.remove(this);
     this.#call.signal?.removeEventListener("abort", this.#onAbort);
   }
 }

@@ -64,12 +64,18 @@ export function outgoingHeaders(call: {
   readonly attempt: number;
   readonly mayRetry: boolean;
 }): Record<string, string> {
-  const headers: Record<string, string> = {
-    [deadlineHeader]: formatDeadline(call.remainingMs),
-  };
-  if (call.attempt > 1) headers[attemptHeader] = String(call.attempt);
-  if (!call.mayRetry) headers[retryHeader] = retryStop;
+  const headers: Record<string, string> = {};
+  const list = outgoingHeaderList(call);
+  for (let i = 0; i < list.length; i += 2) headers[list[i] as string] = list[i + 1] as string;
   return headers;
+}
+
+/** The same as names and values in turn: cheaper to make, for what every call does. */
+export function outgoingHeaderList(call: Parameters<typeof outgoingHeaders>[0]): string[] {
+  const list = [deadlineHeader, formatDeadline(call.remainingMs)];
+  if (call.attempt > 1) list.push(attemptHeader, String(call.attempt));
+  if (!call.mayRetry) list.push(retryHeader, retryStop);
+  return list;
 }
 
 const stopMark: unique symbol = Symbol.for("tenfold.retryStop") as never;

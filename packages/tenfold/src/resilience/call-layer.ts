@@ -6,6 +6,7 @@ import { firstCall, type IncomingCall, saysRetryStop } from "./call-chain.ts";
 import type { CallOutcome } from "./circuit-breaker.ts";
 import { type Deadline, deadlineMsMax } from "./deadline.ts";
 import type { DecisionKind, DecisionLog } from "./decision-log.ts";
+import type { EndTimes } from "./end-times.ts";
 
 export type LayerKind =
   | "deadline"
@@ -40,6 +41,8 @@ export interface CallContext {
   remainingMs(): number;
   /** To be sent along, so that the layers below keep to this call's deadline and retry budget. */
   headers(): Record<string, string>;
+  /** The same, names and values in turn. */
+  headerList(): string[];
   /**
    * For a result that goes on after it was given, such as a stream: the call keeps its place in
    * the bulkhead until the function that this gives is called. Idempotent.
@@ -86,6 +89,8 @@ export type Judgement =
 export interface PolicyParts {
   readonly name: string;
   readonly clock: Clock;
+  /** When attempts that are under way have to end. */
+  readonly ends: EndTimes;
   readonly random: Pick<Random, "next">;
   readonly decisions: DecisionLog;
   /** Of the circuit, apart: thousands of refusals must not push out what they come from. */

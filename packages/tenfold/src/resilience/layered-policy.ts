@@ -11,6 +11,7 @@ import {
   type PolicyParts,
 } from "./call-layer.ts";
 import { type Decision, decisionLog } from "./decision-log.ts";
+import { EndTimes } from "./end-times.ts";
 import { checkLayerOrder, withLayerInPlace } from "./layer-order.ts";
 
 export interface PolicyOptions {
@@ -94,6 +95,7 @@ export function layeredPolicy(
   return policyOver(layers, {
     name: options.name ?? policyDefaults.name,
     clock,
+    ends: new EndTimes(clock),
     random,
     decisions: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax),
     changes: decisionLog(changesMax),
