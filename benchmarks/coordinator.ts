@@ -108,8 +108,14 @@ async function transactions({ port, pid }: Server, durationMs: number): Promise<
   return { perSecond: (took.length / elapsedMs) * 1_000, p99Ms, cpuMicros };
 }
 
-/** How long until all of them have seen a put: the median of some puts. */
-async function watches({ port }: Server, count: number): Promise<number> {
+interface Watched {
+  /** Until all of them have seen a put: the median of some puts. */
+  readonly ms: number;
+  /** Of the server, for each watch and put. */
+  readonly cpuMicros: number;
+}
+
+async function watches({ port, pid }: Server, count: number): Promise<Watched> {
   const clients = await Promise.all(
     Array.from({ length: watchConnections }, () => connectGrpcLoad(port)),
   );
@@ -130,22 +136,25 @@ async function watches({ port }: Server, count: number): Promise<number> {
   }
   await created;
   const took: number[] = [];
-  for (let put = 0; put < 7; put++) {
+  const puts = 21;
+  const cpuBefore = cpuMs(pid);
+  for (let put = 0; put < puts; put++) {
     const start = performance.now();
     const seen = all();
     await clients[0]?.call(txnPath, putTxn("/bench/watched", String(put)));
     await seen;
     took.push(performance.now() - start);
   }
+  const cpuMicros = ((cpuMs(pid) - cpuBefore) * 1_000) / (puts * count);
   for (const client of clients) client.close();
-  return median(took);
+  return { ms: median(took), cpuMicros };
 }
 
 async function compare(): Promise<void> {
   const etcd = await startEtcd();
   const servers = { node: await startNode(), ...(etcd === undefined ? {} : { etcd }) };
   const rounds: Record<string, Round[]> = {};
-  const watched: Record<string, number> = {};
+  const watched: Record<string, Watched> = {};
   try {
     for (let round = -1; round < Number(values.rounds); round++) {
       for (const [name, server] of Object.entries(servers)) {
@@ -163,7 +172,7 @@ async function compare(): Promise<void> {
   report(rounds, watched);
 }
 
-function report(rounds: Record<string, Round[]>, watched: Record<string, number>): void {
+function report(rounds: Record<string, Round[]>, watched: Record<string, Watched>): void {
   const figures: Record<string, number> = {};
   for (const [name, all] of Object.entries(rounds)) {
     figures[`${name}: durable txn/s, ${wide}-way`] = rounded(
@@ -183,8 +192,9 @@ function report(rounds: Record<string, Round[]>, watched: Record<string, number>
   if (own !== undefined && peer !== undefined) {
     figures["node beside etcd, txn/s, ratio"] = rounded([median(own) / median(peer)], 2);
   }
-  for (const [name, ms] of Object.entries(watched)) {
+  for (const [name, { ms, cpuMicros }] of Object.entries(watched)) {
     figures[`${name}: ${values.watches} watches all saw a put after, ms`] = rounded([ms], 1);
+    figures[`${name}: server CPU per watch and put, µs`] = rounded([cpuMicros], 2);
   }
   if (values.json) console.log(JSON.stringify({ benchmark: "coordinator", figures }));
   else for (const [name, figure] of Object.entries(figures)) console.log(`  ${name}: ${figure}`);
