@@ -32,6 +32,7 @@ describe("skips", () => {
       { name: "b", reason: "" },
       { name: "c", reason: "not here: wants root" },
       { name: "d", reason: "needs a proxy before a server" },
+      { name: "e", reason: "known fault etcd-io/etcd#15247: a session ended early" },
     ],
   };
 

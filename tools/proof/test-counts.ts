@@ -23,12 +23,12 @@ export function addCounts(all: readonly TestCounts[]): TestCounts {
   };
 }
 
-/** Not for want of an engine: a fact of the machine, or a case that does not fit its subject. */
-const standing = /^(not here: |needs )/;
+/** A fact of the machine, a case that does not fit its subject, a fault that its servers have. */
+const standing = /^(not here: |needs |known fault )/;
 
 /**
  * Skips that may not stand: those without a reason, and with `requireEngines` every one but those
- * whose reason begins with "not here: " or "needs ".
+ * whose reason begins with "not here: ", "needs " or "known fault ".
  */
 export function refusedSkips(counts: TestCounts, requireEngines: boolean): readonly SkippedTest[] {
   return counts.skipped.filter(

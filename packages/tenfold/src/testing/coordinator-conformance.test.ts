@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { Coordinator } from "../coordination/coordinator.ts";
 import { createMemoryCoordinator } from "../engines/memory/coordinator.ts";
 import { memoryStore } from "../engines/memory/store.ts";
+import type { BrokenCoordinator } from "./bent-coordinator.fixture.ts";
 import { brokenInside } from "./broken-inside.fixture.ts";
 import { brokenOutside } from "./broken-outside.fixture.ts";
 import { testConformance } from "./conformance-tests.fixture.ts";
@@ -41,6 +42,43 @@ describe("the suite fails a coordinator that", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe("a known fault of the servers", () => {
+  const { bend, fails } = brokenInside["answers some reads from memory"] as BrokenCoordinator;
+  const [name] = fails;
+  const link = { connects: 0, reconnect: () => createMemoryCoordinator() };
+  const broken = memory((client) => bend(client, link));
+  const fault = { issue: "engine/engine#1", property: 15, saying: /is broken; history/ };
+  /** What a runner reports of the case with these servers and this claim. */
+  const reported = async (servers: ReturnType<typeof memory>, claim: Partial<typeof fault>) => {
+    const stand = { ...servers, knownFaults: async () => [{ ...fault, ...claim }] };
+    const skipped: string[] = [];
+    const bodies = new Map<string, Parameters<Parameters<typeof testConformance>[0]>[2]>();
+    testConformance((one, _, run) => void bodies.set(one, run), { beside: stand, alone: stand });
+    const body = bodies.get(name as string);
+    const outcome = await body?.({ skip: (reason) => void skipped.push(reason) }).then(
+      () => "passed",
+      (error: unknown) => (error instanceof Error ? error.name : error),
+    );
+    return skipped[0] ?? outcome;
+  };
+
+  test("is reported by its issue when it accounts for a failure: neither passed nor failed", async () => {
+    expect(await reported(broken, {})).toMatch(/^known fault engine\/engine#1: Assertion/);
+  });
+  test("excuses no other property and no failure that says something else", async () => {
+    expect(await reported(broken, { property: 14 })).toBe("AssertionError");
+    expect(await reported(broken, { saying: /is undecided/ })).toBe("AssertionError");
+  });
+  test("takes nothing from a case that passes", async () => {
+    expect(await reported(memory(), {})).toBe("passed");
+  });
+  test("is an error for whoever runs the cases without knowing of it", async () => {
+    const options = { ...broken, knownFaults: async () => [fault] };
+    const one = coordinatorConformance(options).find((each) => each.name === name);
+    await expect(one?.run()).rejects.toMatchObject({ name: "KnownFailure", issue: fault.issue });
   });
 });
 

@@ -17,6 +17,7 @@ import {
 } from "./coordinator-steps.ts";
 import { gapCases, watchCases } from "./coordinator-watch-cases.ts";
 import { createFaultProxies, type FaultProxies } from "./fault-proxies.ts";
+import { failureOf, type KnownServerFault } from "./known-failure.ts";
 
 /** What stands ready; a case that needs what is left out says so instead of running. */
 export interface CoordinatorConformanceOptions {
@@ -42,6 +43,11 @@ export interface CoordinatorConformanceOptions {
   readonly ttlMs?: number;
   /** How many sessions expire at once; default 1,000. */
   readonly sessions?: number;
+  /**
+   * What is known to be wrong with the servers of the version that is connected; asked after a case
+   * has failed. A failure that one of them accounts for is rejected with as a `KnownFailure`.
+   */
+  knownFaults?(): Promise<readonly KnownServerFault[]>;
   /** A case that waits so long for one thing has failed; default 20,000 ms. */
   readonly patienceMs?: number;
 }
@@ -72,8 +78,11 @@ export function coordinatorConformance(
   const cases = Object.entries(all).map(([name, one], index): CoordinatorConformanceCase => {
     // By key: a runner may start its servers only after it has listed the cases.
     const missing = (one.needs ?? []).filter((need) => !(need in options));
-    const run = () => runCase(options, one, `/conformance/${index}/`);
     const { property } = one;
+    const run = () =>
+      runCase(options, one, `/conformance/${index}/`).catch(async (error: unknown) => {
+        throw failureOf(error, property, (await options.knownFaults?.()) ?? []);
+      });
     const known = { name, property, isConcurrent: one.isAlone !== true, run };
     return missing.length === 0 ? known : { ...known, needs: words(missing) };
   });

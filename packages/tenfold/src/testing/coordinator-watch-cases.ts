@@ -195,6 +195,38 @@ export const gapCases: CoordinatorCases = {
       await followed.stop();
     },
   },
+  "a reader so slow that its history is gone gets a snapshot with the difference": {
+    property: 14,
+    needs: ["addresses", "compact"],
+    isAlone: true,
+    async run({ prefix, connect, connectThroughProxy, proxy, compact, follow, agree, eventually }) {
+      const [writer, reader] = [await connect(), await connectThroughProxy()];
+      const writes = rememberedWrites(writer);
+      await writes.put(`${prefix}goes`, "1");
+      const followed = await follow(reader, prefix);
+      // 4 MB, which would take it minutes.
+      proxy.set({ bytesPerSecondMax: 20_000 });
+      const value = "x".repeat(20_000);
+      for (let round = 0; round < 10; round++) {
+        const keys = Array.from({ length: 20 }, (_, i) => `${prefix}${i}`);
+        await writes.write(keys.map((key) => ({ key, value: `${round} ${value}` })));
+      }
+      await writes.remove(`${prefix}goes`);
+      await compact();
+      assert.ok(followed.entries.has(`${prefix}goes`), "it is behind when its history goes");
+      // What a server has for it in its memory is lost with the connection.
+      proxy.set({ bytesPerSecondMax: Number.POSITIVE_INFINITY });
+      proxy.reset();
+      await agree(followed, writer);
+      await eventually("it was told a snapshot", () =>
+        followed.batches.slice(1).some(({ kind }) => kind === "snapshot"),
+      );
+      await writes.put(`${prefix}later`, "1");
+      await agree(followed, writer);
+      assert.deepEqual(followed.faults(writes.written), []);
+      await followed.stop();
+    },
+  },
   "after a compaction during a cut there is a snapshot with the difference": {
     property: 12,
     needs: ["addresses", "compact"],

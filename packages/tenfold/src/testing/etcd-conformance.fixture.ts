@@ -1,3 +1,4 @@
+import { etcdFaultsOf } from "../engines/etcd/known-faults.ts";
 import { folderBackup } from "./conformance-tests.fixture.ts";
 import type { CoordinatorConformanceOptions } from "./coordinator-conformance.ts";
 import { clientModule, connect } from "./etcd-client.fixture.ts";
@@ -36,6 +37,10 @@ export function etcdOptions(
     backup: folderBackup({ folders, restart, kill: all((one) => one.kill()) }),
     clientProcess: clientModule(() => ({ addresses: addresses() })),
     ...(fakeClock && { fakeClock }),
+    async knownFaults() {
+      const faults = etcdFaultsOf(await versionOf(member(0)));
+      return faults.flatMap(({ issue, fails }) => (fails ? [{ issue, ...fails }] : []));
+    },
     sessions: 300,
     ...(count > 1 && {
       quorum: {
@@ -48,14 +53,28 @@ export function etcdOptions(
   };
 }
 
+async function compact(member: EtcdMember): Promise<void> {
+  const { header } = await ask(member, "kv/range", { key: "AA==" });
+  await ask(member, "kv/compaction", { revision: header.revision });
+}
+
+async function versionOf(member: EtcdMember): Promise<string> {
+  return (await ask(member, "maintenance/status", {})).version ?? "";
+}
+
+interface GatewayAnswer {
+  readonly header: { readonly revision: string };
+  readonly version?: string;
+}
+
 /** By etcd's JSON gateway, so that a test's tools do not lean on what it tests. */
-async function compact({ address: { host, port } }: EtcdMember): Promise<void> {
-  const ask = async (path: string, body: object) => {
-    const url = `http://${host}:${port}/v3/kv/${path}`;
-    const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as { readonly header: { readonly revision: string } };
-  };
-  const { header } = await ask("range", { key: "AA==" });
-  await ask("compaction", { revision: header.revision });
+async function ask(
+  { address: { host, port } }: EtcdMember,
+  path: string,
+  body: object,
+): Promise<GatewayAnswer> {
+  const url = `http://${host}:${port}/v3/${path}`;
+  const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as GatewayAnswer;
 }

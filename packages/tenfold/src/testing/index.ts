@@ -39,6 +39,7 @@ export {
   type Way,
 } from "./fault-proxy.ts";
 export type { Faults } from "./faulty-link.ts";
+export { KnownFailure, type KnownServerFault } from "./known-failure.ts";
 export {
   checkLinearizable,
   type LinearizabilityVerdict,
@@ -56,6 +57,7 @@ export {
   type RedisServer,
   startRedisServer,
 } from "./redis-server.ts";
+export { assertLinearizable, historyOf, historyText } from "./register-history.ts";
 export { type RegisterWorkload, readAndWrite } from "./register-workload.ts";
 export {
   type WatchFault,
