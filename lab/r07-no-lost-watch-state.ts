@@ -18,7 +18,8 @@ const keys = 1_000;
 const bytesMax = 4_000;
 /** How often each map is compared, in cuts of its link. */
 const compareEvery = 50;
-const patienceMs = 20_000;
+/** Late is not lost: what has not come by then is. */
+const patienceMs = 120_000;
 
 /**
  * Every engine behind links that are cut at a byte drawn by lot, again and again, while a thousand
