@@ -2,8 +2,9 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 
 import { type EtcdMember, startEtcdCluster } from "../../testing/etcd-cluster.ts";
+import { reproductions } from "../../testing/etcd-faults.fixture.ts";
 import { findEngine } from "../../testing/server-process.fixture.ts";
-import { reproductions } from "./fault-reproductions.fixture.ts";
+
 import { etcdFaults, etcdFaultsOf } from "./known-faults.ts";
 
 const program = findEngine("etcd");

@@ -1,15 +1,11 @@
-import type { SocketAddress } from "../../runtime/network.ts";
-import { systemRuntime } from "../../runtime/runtime.ts";
-import { eventually } from "../../testing/coordinator-steps.ts";
-import type { EtcdMember } from "../../testing/etcd-cluster.ts";
-import { type Connection, openConnection } from "./connection.ts";
-import { grpcStatus } from "./grpc-frame.ts";
+import { type Connection, openConnection } from "../engines/etcd/connection.ts";
+import { grpcStatus } from "../engines/etcd/grpc-frame.ts";
 import {
   compactionRequest,
   compactionResponse,
   hashKvRequest,
   hashKvResponse,
-} from "./maintenance-messages.ts";
+} from "../engines/etcd/maintenance-messages.ts";
 import {
   methods,
   rangeRequest,
@@ -19,10 +15,20 @@ import {
   type WatchResponse,
   watchRequest,
   watchResponse,
-} from "./messages.ts";
-import { type Decoded, decode, type Encodable, encode, type Fields } from "./protobuf.ts";
-import type { RpcError } from "./rpc-error.ts";
-import { unaryCall } from "./unary-call.ts";
+} from "../engines/etcd/messages.ts";
+import {
+  type Decoded,
+  decode,
+  type Encodable,
+  encode,
+  type Fields,
+} from "../engines/etcd/protobuf.ts";
+import type { RpcError } from "../engines/etcd/rpc-error.ts";
+import { unaryCall } from "../engines/etcd/unary-call.ts";
+import type { SocketAddress } from "../runtime/network.ts";
+import { systemRuntime } from "../runtime/runtime.ts";
+import { eventually } from "./coordinator-steps.ts";
+import type { EtcdMember } from "./etcd-cluster.ts";
 
 const hashOfNothing = "unreported: the hash of an emptied store";
 
@@ -151,7 +157,7 @@ async function valueLostByCompaction(member: EtcdMember): Promise<boolean> {
   return !(await isThere(after as Connection, "a"));
 }
 
-/** The same, with a put that keeps a value which is gone: the server ends, and so on every start. */
+/** The same, and the put keeps a value that is gone: the server ends, and so on every start. */
 async function panicOfTransaction(member: EtcdMember): Promise<boolean> {
   const peer = await openRaw(member.address);
   await put(peer, "a");
