@@ -42,9 +42,9 @@ export async function openResource(
 function coordinatorKey(coordinator: Coordinator, prefix: string): GuardedResource {
   const fence = coordinatorFence(coordinator);
   let count = 0;
-  // Each at a key of its own: a watch may merge the states of one.
+  // In turn: a watch may merge the states of one key, and a node takes so many keys and no more.
   const put = async (transact: Coordinator["transact"], key: string, value: string) => {
-    const change = [{ put: `${prefix}${key}/${value}/${++count}`, value }];
+    const change = [{ put: `${prefix}${key}/${process.pid}/${count++ % keysOfEach}`, value }];
     const { outcome } = await transact({ change });
     if (outcome !== "applied") throw new Error(`the put was ${outcome}`);
   };
@@ -54,6 +54,8 @@ function coordinatorKey(coordinator: Coordinator, prefix: string): GuardedResour
     bare: ({ token }) => put((...asked) => coordinator.transact(...asked), bareKey, token),
   };
 }
+
+const keysOfEach = 5_000;
 
 const insert = "insert into effects (resource, token) values ($1, $2)";
 /** The order in which rows are made is that in which they take their numbers. */

@@ -36,9 +36,9 @@ export function followTrail(watcher: Coordinator, place: ResourcePlace): Trail {
     for await (const { changes } of watcher.watch(prefix, { signal: stop.signal })) {
       for (const change of changes) {
         if (change.kind === "delete") continue;
-        const { key, value, token, createRevision: at } = change.entry;
+        const { key, value, token, createRevision, revision: at } = change.entry;
         const [kind = ""] = key.slice(prefix.length).split("/", 1);
-        if (kind === "lock") places.set(token, at);
+        if (kind === "lock") places.set(token, createRevision);
         else taken[kind]?.push({ token: value, at });
       }
     }
