@@ -18,10 +18,12 @@ export interface ManagedProcessOptions {
   /** Does it serve? Asked until it does. Must not throw. */
   isReady(): Promise<boolean>;
   /**
-   * Does it answer at all? Asked every `healthEveryMs`, in a start after `startQuietMs`; three
-   * misses in a row, and it is killed and started again. Must not throw.
+   * Does it answer at all? Asked every `healthEveryMs`, in a start after `startQuietMs`; so many
+   * misses in a row as `healthMissesMax` says, and it is killed and started again. Must not throw.
    */
   isAlive(): Promise<boolean>;
+  /** Default `managedProcessDefaults.healthMissesMax`. */
+  readonly healthMissesMax?: number;
   readonly stopSignal: NodeJS.Signals;
   readonly stopGraceMs: number;
   readonly onChange: (change: ProcessChange) => void;
@@ -214,7 +216,7 @@ class SupervisedProcess implements ManagedProcess {
 
   /** Returns when the state is another; a process that no longer answers is ended by force. */
   async #staysAlive(state: ProcessState, over: AbortSignal): Promise<void> {
-    const { healthEveryMs, healthMissesMax } = managedProcessDefaults;
+    const { healthEveryMs, healthMissesMax } = { ...managedProcessDefaults, ...this.#options };
     let misses = 0;
     while (!over.aborted && this.#state === state) {
       misses = (await this.#options.isAlive()) ? 0 : misses + 1;

@@ -180,6 +180,7 @@ function superviseServer(server: PostgresServer, options: ManagedStoreOptions): 
     },
     isReady: () => server.isReady(),
     isAlive: () => server.isAlive(),
+    healthMissesMax: serverDefaults.probeMissesMax,
     stopSignal: server.stopSignal,
     stopGraceMs: serverDefaults.stopGraceMs,
     onChange: (change) => options.onChange(name, change),

@@ -48,7 +48,7 @@ export interface CoordinatorConformanceOptions {
    * has failed. A failure that one of them accounts for is rejected with as a `KnownFailure`.
    */
   knownFaults?(): Promise<readonly KnownServerFault[]>;
-  /** A case that waits so long for one thing has failed; default 20,000 ms. */
+  /** A case that waits so long for one thing has failed; default 40,000 ms. */
   readonly patienceMs?: number;
 }
 
@@ -94,7 +94,7 @@ async function runCase(
   one: CoordinatorCase,
   prefix: string,
 ): Promise<void> {
-  const { ttlMs = 2_000, sessions = 1_000, patienceMs = 20_000 } = options;
+  const { ttlMs = 2_000, sessions = 1_000, patienceMs = 40_000 } = options;
   const clients: Coordinator[] = [];
   const processes: ClientProcess[] = [];
   const isBetween = one.needs?.includes("addresses") && options.addresses !== undefined;
@@ -105,7 +105,7 @@ async function runCase(
     return client;
   };
   const ground: CoordinatorGround = {
-    ...{ prefix, ttlMs, sessions },
+    ...{ prefix, ttlMs, sessions, patienceMs },
     connect: () => connect(),
     connectThroughProxy: () => connect(proxies?.addresses),
     proxy: proxies as FaultProxies,

@@ -30,6 +30,8 @@ export interface CoordinatorGround {
   readonly prefix: string;
   /** The shortest time to live that the servers grant. */
   readonly ttlMs: number;
+  /** What `eventually` waits for one thing. */
+  readonly patienceMs: number;
   /** How many sessions expire at once. */
   readonly sessions: number;
   /** A new client that reaches the servers directly. */
@@ -88,7 +90,7 @@ export function pause(ms: number): Promise<void> {
 export async function eventually(
   what: string,
   check: () => boolean | Promise<boolean>,
-  patienceMs = 20_000,
+  patienceMs = 40_000,
 ): Promise<void> {
   const deadline = performance.now() + patienceMs;
   while (!(await check())) {

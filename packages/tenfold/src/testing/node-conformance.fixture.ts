@@ -17,7 +17,7 @@ export function startForgetfulNode(): Promise<CoordinatorServer> {
  */
 export function nodeOptions(
   server: () => CoordinatorServer,
-  { broken, patienceMs = 20_000 }: { readonly broken?: string; readonly patienceMs?: number } = {},
+  { broken, patienceMs = 40_000 }: { readonly broken?: string; readonly patienceMs?: number } = {},
 ): CoordinatorConformanceOptions {
   const settings = () => ({ addresses: [server().address], token, ...(broken && { broken }) });
   const fakeClock = findFakeClock();

@@ -45,12 +45,15 @@ export const serverDefaults: {
   readonly readyPollMs: number;
   /** Of one question whether it answers. */
   readonly probeTimeoutMs: number;
+  /** So many in vain, one after another: it hangs. Fewer may just be a machine with too much to do. */
+  readonly probeMissesMax: number;
   readonly administrationTimeoutMs: number;
   readonly stopGraceMs: number;
 } = Object.freeze({
   readyTimeoutMs: 60_000,
   readyPollMs: 25,
   probeTimeoutMs: 2_000,
+  probeMissesMax: 8,
   administrationTimeoutMs: 30_000,
   stopGraceMs: 10_000,
 });
