@@ -45,7 +45,7 @@ export const serverDefaults: {
   readonly readyPollMs: number;
   /** Of one question whether it answers. */
   readonly probeTimeoutMs: number;
-  /** So many in vain, one after another: it hangs. Fewer may just be a machine with too much to do. */
+  /** So many in a row in vain: it hangs. Fewer may be a machine with too much to do. */
   readonly probeMissesMax: number;
   readonly administrationTimeoutMs: number;
   readonly stopGraceMs: number;
