@@ -75,15 +75,21 @@ test.each([
   ["the console's", { console: { port: 8080 } }],
   ["a service's", { services: { a: { module: "./a.ts", port: 8080 } } }],
   ["the host's own", { hosts: { local: { portsFrom: 8_000 } } }],
-])("a fixed port that is also %s is refused", (_, other) => {
+])("a fixed port that is also %s is refused, for a fleet that moves too", (_, other) => {
   const twice = defineFleet({
     name: "twice",
     services: { a: { module: "./a.ts" } },
     gateway: { port: 8080, routes: [{ path: "/", service: "a" }] },
     ...other,
   });
-  expect(() => planFleet(twice, { dataFolder: "/data" })).toThrow(/port 8080 is given to two/);
-  expect(() => planFleet(twice, { dataFolder: "/data", portsFrom: 20_000 })).not.toThrow();
+  const refused = expect.objectContaining({
+    code: "TENFOLD_FLEET_DEFINITION_INVALID",
+    message: expect.stringContaining("port 8080 is given to two"),
+  });
+  // The processes of a fleet that was moved plan by the file alone.
+  for (const moved of [{}, { portsFrom: 20_000 }]) {
+    expect(() => planFleet(twice, { dataFolder: "/data", ...moved })).toThrow(refused);
+  }
 });
 
 test("a settings function that asks for a stranger is refused", () => {

@@ -74,7 +74,8 @@ export interface PlanOptions {
   readonly coordinator?: string;
   /**
    * Moves every port: each host's own begin here, and the fixed ones (gateway, console, services)
-   * become this + 900 and on, in that order. For a second fleet beside a first.
+   * become this + 900 and on, in that order. For a second fleet beside a first; it mends no file
+   * whose own ports collide, since the fleet's processes plan by the file alone.
    */
   readonly portsFrom?: number;
 }
@@ -128,8 +129,7 @@ interface HostRoom extends HostPlan {
 function planHosts(fleet: FleetDefinition, options: PlanOptions): readonly HostRoom[] {
   const { hostName, address, zone, portsFrom } = fleetPlanDefaults;
   return Object.entries(fleet.hosts ?? { [hostName]: {} }).map(([name, host]) => {
-    const base = options.portsFrom ?? host.portsFrom ?? portsFrom;
-    const ports = hostPorts(base, options.portsFrom !== undefined);
+    const ports = hostPorts(host.portsFrom ?? portsFrom, options.portsFrom);
     const where = { address: host.address ?? address, zone: host.zone ?? zone };
     return { name, ...where, adminPort: ports.next(), ports };
   });

@@ -14,11 +14,13 @@ export interface HostPorts {
 }
 
 /**
- * @param base the first of the host's own ports
- * @param move gives fixed ports from the host's own, too
- * @throws from its functions TENFOLD_FLEET_DEFINITION_INVALID when ports collide or run out
+ * @param own the first of the host's own ports, as the fleet file has it
+ * @param movedTo where they begin instead; fixed ports are then given from them, too
+ * @throws from its functions TENFOLD_FLEET_DEFINITION_INVALID when ports run out, or those of the
+ * file collide, moved or not: the fleet's processes read the file without the move
  */
-export function hostPorts(base: number, move: boolean): HostPorts {
+export function hostPorts(own: number, movedTo: number | undefined): HostPorts {
+  const base = movedTo ?? own;
   let port = base + portRanges.processes;
   let storePort = base + portRanges.stores;
   let moved = base + portRanges.fixed;
@@ -30,11 +32,10 @@ export function hostPorts(base: number, move: boolean): HostPorts {
     },
     fixed(wanted) {
       if (moved === base + portRanges.end) throw tooMany("fixed ports");
-      if (move) return moved++;
-      const ours = wanted >= base && wanted < base + portRanges.end;
-      if (ours || given.has(wanted)) throw portTwice(wanted, base);
+      const ours = wanted >= own && wanted < own + portRanges.end;
+      if (ours || given.has(wanted)) throw portTwice(wanted, own);
       given.add(wanted);
-      return wanted;
+      return movedTo === undefined ? wanted : moved++;
     },
     shards(count) {
       const first = storePort;
