@@ -220,6 +220,7 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
       host.health.probed(now);
       if (host.health.ejected) this.#set = undefined;
     }
+    host.meter.began?.(now);
     host.pending++;
     return new Attempt(host, reason, this.#report);
   }

@@ -19,6 +19,11 @@ export function peakEwma(decayMs: number): LatencyEstimate {
   return new PeakEwma(decayMs);
 }
 
+export interface HeldEstimate extends LatencyEstimate {
+  /** Is it far above the mean, and so held? */
+  isSlow(now: number): boolean;
+}
+
 /**
  * The same, but what is far above `mean` comes down with its own samples alone, and each of those
  * takes off at most a fiftieth. So a host that is asked rarely, because it is slow, is not forgiven
@@ -26,7 +31,7 @@ export function peakEwma(decayMs: number): LatencyEstimate {
  *
  * @param decayMs τ, above 0.
  */
-export function heldPeak(decayMs: number, mean: LatencyEstimate): LatencyEstimate {
+export function heldPeak(decayMs: number, mean: LatencyEstimate): HeldEstimate {
   return new HeldPeak(decayMs, mean);
 }
 
@@ -69,7 +74,7 @@ class PeakEwma extends Estimate implements LatencyEstimate {
   }
 }
 
-class HeldPeak extends PeakEwma {
+class HeldPeak extends PeakEwma implements HeldEstimate {
   readonly #mean: LatencyEstimate;
 
   constructor(decayMs: number, mean: LatencyEstimate) {
@@ -78,16 +83,16 @@ class HeldPeak extends PeakEwma {
   }
 
   override estimate(now: number): number {
-    return this.#isSlow(now) ? this.value : super.estimate(now);
+    return this.isSlow(now) ? this.value : super.estimate(now);
   }
 
   override record(now: number, latencyMs: number): void {
     // As if the sample before had come so shortly before.
-    if (this.#isSlow(now)) this.at = Math.max(this.at, now - this.decayMs / samplesMin);
+    if (this.isSlow(now)) this.at = Math.max(this.at, now - this.decayMs / samplesMin);
     super.record(now, latencyMs);
   }
 
-  #isSlow(now: number): boolean {
+  isSlow(now: number): boolean {
     return this.value > slowRatio * this.#mean.estimate(now);
   }
 }

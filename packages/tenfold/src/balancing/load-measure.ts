@@ -13,6 +13,8 @@ export interface HostMeter {
    * @param queued calls under way there, for a host of average weight.
    */
   load(now: number, queued: number): number;
+  /** A call goes out to it. */
+  began?(now: number): void;
   /**
    * Takes in how an attempt went.
    *

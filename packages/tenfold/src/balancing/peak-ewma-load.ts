@@ -36,7 +36,7 @@ export function peakEwmaLoad(options: PeakEwmaLoadOptions = {}): LoadMeasure {
   numberOption("failurePenalty", limits.failurePenalty, { min: 1, max: 1_000, whole: false });
   numberOption("failureMsMin", limits.failureMsMin, { min: 1, max: 60_000 });
   return () => {
-    const pool = { mean: decayedMean(limits.decayMs), answers: 0, probedAt: 0 };
+    const pool = { mean: decayedMean(limits.decayMs), answers: 0, probedAt: 0, probedAtMs: 0 };
     return { host: () => hostMeter(pool, limits) };
   };
 }
@@ -60,15 +60,20 @@ function hostMeter(pool: PoolPace, limits: Required<PeakEwmaLoadOptions>): HostM
         if (Number.isNaN(failing)) return queued === 0 ? 0 : Number.POSITIVE_INFINITY;
         return Math.max(1, failing) * (queued + 1);
       }
-      // As an unknown host: one call.
-      if (queued === 0 && Number.isNaN(failing) && probes.isDue(now)) return 0;
+      // Pending calls may be streams that never end, and what once failed may fail no more.
+      if (!(failing >= pool.mean.estimate(now)) && latency.isSlow(now) && probes.isDue(now))
+        return 0;
       const extra = Number.isNaN(failing) ? 0 : failing;
       return (Math.max(1, known) + extra) * (queued + 1);
+    },
+    began(now) {
+      if (latency.isSlow(now)) probes.began(now);
     },
     record(now, outcome, latencyMs, strain) {
       if (outcome === "failure") return failed(now, latencyMs, strain);
       if (outcome === "success") {
-        if (probes.answered(now, latencyMs)) latency.reset(now, pool.mean.estimate(now));
+        const isWell = latency.isSlow(now) && probes.answered(now, latencyMs);
+        if (isWell) latency.reset(now, pool.mean.estimate(now));
         else latency.record(now, latencyMs);
         pool.mean.record(now, latencyMs);
         pool.answers++;

@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../runtime/random.ts";
 import { balancer } from "./balancer.ts";
 import { decayedMean, heldPeak } from "./latency-estimate.ts";
+import { randomChoices } from "./random-choices.ts";
 import { SlowProbes } from "./slow-probes.ts";
 
 function stand() {
-  const pool = { mean: decayedMean(10_000), answers: 0, probedAt: 0 };
+  const pool = { mean: decayedMean(10_000), answers: 0, probedAt: 0, probedAtMs: 0 };
   pool.mean.record(0, 10);
   const probes = new SlowProbes(pool);
   probes.answered(0, 1_000);
@@ -38,11 +39,13 @@ describe("a slow host", () => {
   it("is well again after three quick answers in a row, not after one", () => {
     const { pool, probes } = stand();
     pool.answers = 1_000;
+    probes.began(5_000);
     expect(probes.answered(5_000, 19)).toBe(false);
     expect(probes.isDue(5_000)).toBe(true);
     expect(probes.answered(5_001, 21)).toBe(false);
     expect(probes.isDue(5_001)).toBe(false);
     pool.answers = 2_000;
+    probes.began(9_000);
     expect(probes.answered(9_000, 1)).toBe(false);
     expect(probes.answered(9_001, 1)).toBe(false);
     expect(probes.answered(9_002, 1)).toBe(true);
@@ -89,4 +92,94 @@ it("gets at most one call in five hundred while it is slow, for however long", (
 it("has its part back within five seconds after one long pause", () => {
   const share = shareOf((at) => (at > 10_000 && at < 10_100 ? 1_000 : 10), 15_000, 20_000);
   expect(share).toBeGreaterThan(0.2);
+});
+
+type Hosts = ReturnType<typeof balancer<{ readonly id: string; readonly weight: number }>>;
+
+function picked(hosts: Hosts, at: number, options?: { readonly mayProbe: boolean }) {
+  const pick = hosts.pick(at, options);
+  if (pick === undefined) throw new Error("no host was picked");
+  return pick;
+}
+
+describe("a host that was slow gets its share back", () => {
+  const names = ["s0", "s1", "s2", "s3"];
+  const fourHosts = () => {
+    const hosts = balancer({ random: seededRandom("well again"), slowStartMs: 0 });
+    hosts.update(names.map((id) => ({ id, weight: 1 })));
+    return hosts;
+  };
+
+  it("when every host has a stream open that does not end", () => {
+    const hosts = fourHosts();
+    const open = new Set<string>();
+    let [here, all] = [0, 0];
+    for (let at = 0; at < 300_000; at += 5) {
+      const pick = picked(hosts, at);
+      const { id } = pick.endpoint;
+      const isSlow = id === "s0" && at > 10_000 && at < 10_100;
+      pick.report(at, "success", isSlow ? 1_000 : 10);
+      if (open.has(id)) pick.release();
+      open.add(id);
+      if (at > 60_000) all++;
+      if (at > 60_000 && id === "s0") here++;
+    }
+    expect(here / all).toBeGreaterThan(0.2);
+  });
+
+  it("when its slow answer broke off, and no call may probe a failing host", () => {
+    const hosts = fourHosts();
+    let [here, all, broke] = [0, 0, false];
+    for (let at = 0; at < 300_000; at += 5) {
+      const pick = picked(hosts, at, { mayProbe: false });
+      const isHere = pick.endpoint.id === "s0";
+      if (isHere && at > 10_000 && !broke) {
+        broke = true;
+        pick.report(at, "success", 1_000);
+        pick.report(at + 1, "failure", 5);
+      } else pick.report(at, "success", 10);
+      pick.release();
+      if (at > 60_000) all++;
+      if (at > 60_000 && isHere) here++;
+    }
+    expect(here / all).toBeGreaterThan(0.2);
+  });
+
+  it("when there is hardly a call", () => {
+    const hosts = fourHosts();
+    let firstAt = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < 600_000; at += 2_000) {
+      const pick = picked(hosts, at);
+      const isHere = pick.endpoint.id === "s0";
+      pick.report(at, "success", isHere && at < 20_000 ? 1_000 : 10);
+      pick.release();
+      if (isHere && at > 20_000) firstAt = Math.min(firstAt, at);
+    }
+    expect(firstAt).toBeLessThan(120_000);
+  });
+});
+
+it("one slow host at a time is asked, however many there are", () => {
+  const picking = randomChoices({ choices: 16 });
+  const hosts = balancer({ random: seededRandom("many slow"), slowStartMs: 0, picking });
+  hosts.update(Array.from({ length: 100 }, (_, index) => ({ id: `${index}`, weight: 1 })));
+  const underWay: { endsAt: number; pick: ReturnType<typeof picked> }[] = [];
+  let [slow, all] = [0, 0];
+  for (let at = 0; at < 60_000; at++) {
+    while ((underWay[0]?.endsAt ?? Number.POSITIVE_INFINITY) <= at) {
+      const { pick } = underWay.shift() as (typeof underWay)[0];
+      pick.report(at, "success", 200);
+      pick.release();
+    }
+    const pick = picked(hosts, at);
+    const isSlow = Number(pick.endpoint.id) < 30;
+    if (isSlow) underWay.push({ endsAt: at + 200, pick });
+    else {
+      pick.report(at, "success", 10);
+      pick.release();
+    }
+    if (at > 10_000) all++;
+    if (at > 10_000 && isSlow) slow++;
+  }
+  expect(slow / all).toBeLessThan(0.004);
 });

@@ -6,8 +6,10 @@ export interface PoolPace {
   readonly mean: LatencyEstimate;
   /** Answers so far. */
   answers: number;
-  /** At which of them the last probe came. */
+  /** At which of them the last probe went out … */
   probedAt: number;
+  /** … and when. */
+  probedAtMs: number;
 }
 
 /** A slow host is asked again when the pool has given so many answers … */
@@ -35,21 +37,31 @@ export class SlowProbes {
   #at = 0;
   #answers = 0;
   #quick = 0;
+  #asked = false;
 
   constructor(pool: PoolPace) {
     this.#pool = pool;
   }
 
   isDue(now: number): boolean {
-    return this.#quick > 0 || (this.#rested(now) && this.#poolMayProbe());
+    if (this.#quick > 0) return !this.#asked || this.#rested(now);
+    return this.#rested(now) && this.#poolMayProbe(now);
+  }
+
+  /** A call goes out; from here on, since it may hang, or be one of a stream that never ends. */
+  began(now: number): void {
+    if (!this.isDue(now)) return;
+    this.#asked = true;
+    this.#pool.probedAt = this.#pool.answers;
+    this.#pool.probedAtMs = now;
+    this.#seen(now);
   }
 
   /** True when an answer shows that the host is as well as the others. */
   answered(now: number, latencyMs: number): boolean {
-    const wasProbe = this.#quick > 0 || this.#rested(now);
     const isQuick = latencyMs < quickRatio * Math.max(1, this.#pool.mean.estimate(now));
-    if (wasProbe) this.#pool.probedAt = this.#pool.answers;
-    this.#quick = wasProbe && isQuick ? this.#quick + 1 : 0;
+    this.#quick = isQuick && (this.#asked || this.#quick > 0) ? this.#quick + 1 : 0;
+    this.#asked = false;
     this.#seen(now);
     if (this.#quick < quickMin) return false;
     this.#quick = 0;
@@ -59,6 +71,7 @@ export class SlowProbes {
   /** It took longer than its caller waited. */
   unanswered(now: number): void {
     this.#quick = 0;
+    this.#asked = false;
     this.#seen(now);
   }
 
@@ -75,7 +88,8 @@ export class SlowProbes {
     return answers >= answersMin && ms >= waitMs;
   }
 
-  #poolMayProbe(): boolean {
+  #poolMayProbe(now: number): boolean {
+    if (now - this.#pool.probedAtMs >= waitMsMax) return true;
     return this.#pool.answers - this.#pool.probedAt >= answersMin;
   }
 }

@@ -4,13 +4,13 @@ import type { AnswerHeaders } from "./dispatcher.ts";
 export class AnswerHead {
   readonly status: number;
   readonly statusText: string;
-  #raw: readonly Uint8Array[] | undefined;
+  #raw: readonly Buffer[] | undefined;
   #headers: AnswerHeaders | undefined;
 
   /** @param headers as newer versions of undici give them, or bytes of names and values in turn */
   constructor(
     status: number,
-    headers: AnswerHeaders | readonly Uint8Array[],
+    headers: AnswerHeaders | readonly Buffer[],
     statusText: string | undefined,
   ) {
     this.status = status;
@@ -26,7 +26,7 @@ export class AnswerHead {
   }
 }
 
-function headersOf(raw: readonly Uint8Array[]): AnswerHeaders {
+function headersOf(raw: readonly Buffer[]): AnswerHeaders {
   const headers: Record<string, string | string[]> = {};
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = text(raw[i]).toLowerCase();
@@ -38,6 +38,6 @@ function headersOf(raw: readonly Uint8Array[]): AnswerHeaders {
   return headers;
 }
 
-function text(bytes: Uint8Array | undefined): string {
-  return (bytes as Buffer).toString("latin1");
+function text(bytes: Buffer | undefined): string {
+  return bytes?.toString("latin1") ?? "";
 }

@@ -95,7 +95,7 @@ export class Exchange {
 
   onHeaders(
     status: number,
-    headers: AnswerHeaders | readonly Uint8Array[],
+    headers: AnswerHeaders | readonly Buffer[],
     resume: () => void,
     statusText?: string,
   ): boolean {

@@ -102,8 +102,11 @@ function responseOf(answer: StreamedAnswer, method: string, patience: Patience):
     );
     const init = { status, headers: list };
     if (hasBody) return new Response(bodyOf(answer, patience), init);
-    // Nothing follows their heads, so reading on costs nothing and keeps the connection.
-    if (status === 204 || status === 304) answer.read(nobody);
+    // Nothing follows their heads, so reading on costs nothing and keeps the connection; but a 304
+    // may tell a length, and older versions of undici then wait for what does not come.
+    const isEmpty = status === 204 || (status === 304 && !Number(headers["content-length"] ?? 0));
+    if (isEmpty) answer.read(nobody);
+    else if (status === 304) answer.giveUp(new Error("nothing follows a 304"), "cancelled");
     else answer.discard();
     return new Response(null, init);
   } catch (cause) {

@@ -29,7 +29,10 @@ export class ServiceReply {
     this.call = parts.call;
   }
 
-  /** Names in small letters; a header that came more than once has a list. */
+  /**
+   * Names in small letters; a header that came more than once has a list. Made when it is first
+   * read, out of bytes that may lie beside the body: read it before you transfer the body's buffer.
+   */
   get headers(): AnswerHeaders {
     return this.#answer.headers;
   }
