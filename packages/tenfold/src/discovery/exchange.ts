@@ -1,5 +1,5 @@
 import type { AttemptFailure } from "../resilience/retry.ts";
-import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { errorReason, TenfoldError } from "../runtime/errors.ts";
 import { AnswerHead } from "./answer-head.ts";
 import type {
   AnswerHeaders,
@@ -176,7 +176,7 @@ export function callFailed(
   const { cause, idempotent, attempts } = options;
   return new TenfoldError(
     "TENFOLD_DISCOVERY_CALL_FAILED",
-    `The call to ${service} failed at ${endpoint}: ${errorText(cause)}.`,
+    `The call to ${service} failed at ${endpoint}: ${errorReason(cause)}`,
     {
       retryable: failure === "neverSent" || (idempotent && failure !== "cut"),
       cause,

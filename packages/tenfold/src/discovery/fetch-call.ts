@@ -1,6 +1,6 @@
 import type { CallContext } from "../resilience/call-layer.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
-import { abortError, errorText, TenfoldError } from "../runtime/errors.ts";
+import { abortError, errorReason, TenfoldError } from "../runtime/errors.ts";
 import type { CallCore } from "./call-core.ts";
 import type { AttemptRequest } from "./endpoint-call.ts";
 import {
@@ -113,7 +113,7 @@ function responseOf(answer: StreamedAnswer, method: string, patience: Patience):
     answer.giveUp(cause as Error, "cancelled");
     throw new TenfoldError(
       "TENFOLD_DISCOVERY_RESPONSE_INVALID",
-      `${endpoint.id} answered what no Response can be: ${errorText(cause)}.`,
+      `${endpoint.id} answered what no Response can be: ${errorReason(cause)}`,
       { cause, details: { endpoint: endpoint.id, status } },
     );
   }

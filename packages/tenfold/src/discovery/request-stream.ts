@@ -1,4 +1,4 @@
-import { errorText, isTenfoldError, TenfoldError } from "../runtime/errors.ts";
+import { errorReason, isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import { invalidOption } from "../runtime/options.ts";
 
 /** A body that is read while it is sent, and so can be sent once. */
@@ -41,7 +41,7 @@ export class RequestStream {
 }
 
 function unreadable(cause: unknown): TenfoldError {
-  const message = `The body could not be read to its end: ${errorText(cause)}.`;
+  const message = `The body could not be read to its end: ${errorReason(cause)}`;
   return new TenfoldError("TENFOLD_OPTION_INVALID", message, { cause });
 }
 

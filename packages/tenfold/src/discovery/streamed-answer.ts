@@ -1,5 +1,5 @@
 import type { AttemptFailure } from "../resilience/retry.ts";
-import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { errorReason, TenfoldError } from "../runtime/errors.ts";
 import { type CallParts, EndpointCall } from "./endpoint-call.ts";
 import type { Trip } from "./trip.ts";
 
@@ -78,7 +78,7 @@ export class StreamedAnswer extends EndpointCall<StreamedAnswer> {
     this.gaveUp(
       new TenfoldError(
         "TENFOLD_DISCOVERY_CALL_FAILED",
-        `The answer of ${id} broke off: ${errorText(error)}.`,
+        `The answer of ${id} broke off: ${errorReason(error)}`,
         { cause: error, details: { service: this.parts.service, endpoint: id, failure: "cut" } },
       ),
     );

@@ -1,5 +1,5 @@
 import type { Clock } from "../runtime/clock.ts";
-import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { errorReason, TenfoldError } from "../runtime/errors.ts";
 import type { AdminActions, FleetStatus, HostStatus, InstanceStatus } from "./admin-api.ts";
 import type { FleetPlan, HostPlan } from "./fleet-plan.ts";
 import { type HostEntry, runsOf } from "./host-entry.ts";
@@ -173,7 +173,7 @@ async function ask(
     throw new TenfoldError(
       "TENFOLD_FLEET_INSTANCE_DOWN",
       `The supervisor of host "${name}" does not answer at ${address}:${adminPort}: ` +
-        `${errorText(cause)}.`,
+        `${errorReason(cause)}`,
       { cause, retryable: true },
     );
   } finally {

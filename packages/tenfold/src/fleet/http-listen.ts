@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 
-import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { errorReason, TenfoldError } from "../runtime/errors.ts";
 
 /** The port that the server now listens on. @throws TENFOLD_FLEET_PORT_TAKEN */
 export function listen(
@@ -22,6 +22,6 @@ export function listen(
 }
 
 function portTaken(at: { readonly host: string; readonly port: number }, cause: Error) {
-  const message = `${at.host}:${at.port} cannot be listened on: ${errorText(cause)}.`;
+  const message = `${at.host}:${at.port} cannot be listened on: ${errorReason(cause)}`;
   return new TenfoldError("TENFOLD_FLEET_PORT_TAKEN", message, { cause });
 }

@@ -53,3 +53,8 @@ export function abortError(signal: AbortSignal): TenfoldError {
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The same as the end of a sentence: with a full stop, and no second one. */
+export function errorReason(error: unknown): string {
+  return `${errorText(error).replace(/\.$/, "")}.`;
+}

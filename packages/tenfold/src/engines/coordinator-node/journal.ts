@@ -1,4 +1,4 @@
-import { errorText, TenfoldError } from "../../runtime/errors.ts";
+import { errorReason, TenfoldError } from "../../runtime/errors.ts";
 import { type Encodable, encode } from "../etcd/protobuf.ts";
 import {
   type JournalState,
@@ -90,7 +90,7 @@ export async function openJournal(
     if (error instanceof TenfoldError) throw error;
     throw new TenfoldError(
       "TENFOLD_COORDINATOR_NODE_STORAGE_FAILED",
-      `Reading or writing ${journalFile} failed: ${errorText(error)}.`,
+      `Reading or writing ${journalFile} failed: ${errorReason(error)}`,
       { cause: error },
     );
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 
-import { errorText, TenfoldError } from "../../runtime/errors.ts";
+import { errorReason, TenfoldError } from "../../runtime/errors.ts";
 import { type FolderLock, tryLockFolder } from "../../runtime/folder-lock.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import type { JournalState } from "./journal-state.ts";
@@ -55,7 +55,7 @@ function tryLock(folder: string): FolderLock | undefined {
   } catch (error) {
     throw new TenfoldError(
       "TENFOLD_COORDINATOR_NODE_STORAGE_FAILED",
-      `The data folder ${folder} cannot be used: ${errorText(error)}.`,
+      `The data folder ${folder} cannot be used: ${errorReason(error)}`,
       { cause: error },
     );
   }

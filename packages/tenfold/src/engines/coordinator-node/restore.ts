@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from "node:fs";
 
 import { generationKey, nextGeneration, parseGeneration } from "../../coordination/generation.ts";
-import { errorText, TenfoldError } from "../../runtime/errors.ts";
+import { errorReason, TenfoldError } from "../../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../../runtime/runtime.ts";
 import { writeJournal } from "./journal.ts";
 import type { JournalState } from "./journal-state.ts";
@@ -40,7 +40,7 @@ export async function restoreCoordinatorNode(
     if (error instanceof TenfoldError) throw error;
     throw new TenfoldError(
       "TENFOLD_COORDINATOR_NODE_STORAGE_FAILED",
-      `Writing into ${dataFolder} failed: ${errorText(error)}.`,
+      `Writing into ${dataFolder} failed: ${errorReason(error)}`,
       { cause: error },
     );
   }
