@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 
 import type { Clock } from "../../runtime/clock.ts";
-import { errorText, TenfoldError } from "../../runtime/errors.ts";
+import { errorReason, errorText, TenfoldError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { SocketAddress } from "../../runtime/network.ts";
 import {
@@ -35,6 +35,8 @@ export interface GrpcCall {
 
 export interface GrpcReceiver {
   message(request: Uint8Array): Promise<void> | void;
+  /** The client has sent all. Without it the call ends there, else with its result. */
+  ended?(): Promise<void> | void;
   /** The client reads again. */
   drained?(): void;
   closed?(): void;
@@ -135,7 +137,7 @@ function secure({ certificate, key }: ServerTls, accept: (socket: Socket) => voi
   } catch (error) {
     throw new TenfoldError(
       "TENFOLD_COORDINATOR_NODE_CERTIFICATE_INVALID",
-      `The certificate and its key cannot be used: ${errorText(error)}.`,
+      `The certificate and its key cannot be used: ${errorReason(error)}`,
       { cause: error },
     );
   }
@@ -188,24 +190,29 @@ function serve(
     admit(headers, stream.localAddress);
     const receiver = receiverOf(String(headers[":path"]), services, answer);
     const frames = frameReader(limits.requestBytesMax);
-    if (answer.waitsForResult) calls.begin();
+    const waitsForResult = receiver.ended !== undefined;
+    if (waitsForResult) calls.begin();
+    const fail = (error: unknown): void => answer.fail(error);
     stream.receiver = {
       data(chunk) {
         try {
-          for (const message of frames.push(chunk)) {
-            const done = receiver.message(message);
-            if (done !== undefined) done.catch((error: unknown) => answer.fail(error));
-          }
+          for (const message of frames.push(chunk)) receiver.message(message)?.catch(fail);
         } catch (error) {
-          answer.fail(error instanceof FrameError ? frameRefusal(error) : error);
+          fail(error instanceof FrameError ? frameRefusal(error) : error);
         }
       },
       end() {
-        if (!answer.waitsForResult) answer.end();
+        try {
+          if (frames.partial) throw new GrpcError(grpcStatus.internal, "a message breaks off");
+          if (receiver.ended === undefined) answer.end();
+          else receiver.ended()?.catch(fail);
+        } catch (error) {
+          fail(error);
+        }
       },
       drained: () => receiver.drained?.(),
       closed() {
-        if (answer.waitsForResult) calls.end();
+        if (waitsForResult) calls.end();
         receiver.closed?.();
       },
     };
@@ -217,29 +224,43 @@ function serve(
 function receiverOf(path: string, services: GrpcServices, answer: GrpcAnswer): GrpcReceiver {
   const unary = services.unary[path];
   if (unary !== undefined) {
-    answer.waitsForResult = true;
-    return {
-      async message(request) {
-        answer.send(await unary(request));
-        answer.end();
-      },
-    };
+    return oneRequest(async (request) => {
+      answer.send(await unary(request));
+      answer.end();
+    });
   }
   const list = services.lists[path];
-  if (list !== undefined) {
-    answer.waitsForResult = true;
-    return listReceiver(list, answer);
-  }
+  if (list !== undefined) return listReceiver(list, answer);
   const open = services.streams[path];
   if (open !== undefined) return open(answer);
   throw new GrpcError(grpcStatus.unimplemented, `unknown method ${path}`);
+}
+
+/** Serves one request once the client has sent all, so that a call with two changes nothing. */
+function oneRequest(result: (request: Uint8Array) => Promise<void>): GrpcReceiver {
+  let request: Uint8Array | undefined;
+  return {
+    message(given) {
+      if (request !== undefined) throw notOne("more than one");
+      request = given;
+    },
+    ended() {
+      if (request === undefined) throw notOne("none");
+      return result(request);
+    },
+  };
+}
+
+/** The status is that of gRPC for it (grpc/doc/statuscodes.md). */
+function notOne(came: string): GrpcError {
+  return new GrpcError(grpcStatus.unimplemented, `the call takes one request, ${came} came`);
 }
 
 function listReceiver(list: ListHandler, answer: GrpcAnswer): GrpcReceiver {
   let goOn = (): void => {};
   let isClosed = false;
   return {
-    async message(request) {
+    ...oneRequest(async (request) => {
       for await (const message of list(request)) {
         if (isClosed) return;
         answer.send(message);
@@ -249,7 +270,7 @@ function listReceiver(list: ListHandler, answer: GrpcAnswer): GrpcReceiver {
         });
       }
       answer.end();
-    },
+    }),
     drained: () => goOn(),
     closed() {
       isClosed = true;
@@ -264,8 +285,6 @@ const success = encodeHeaders({ "grpc-status": String(grpcStatus.ok) });
 const messageCharsMax = 1_024;
 
 class GrpcAnswer implements GrpcCall {
-  /** A unary call is ended by its result, not by the client's end of sending. */
-  waitsForResult = false;
   readonly #stream: ServerStream;
   readonly #log: Log;
 
