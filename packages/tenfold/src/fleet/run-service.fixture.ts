@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createMemoryCoordinator } from "../engines/memory/coordinator.ts";
@@ -15,6 +16,12 @@ const service = defineService({
       "GET /slow/:ms": async ({ params }) => {
         await sleep(Number(params.ms));
         return { status: 200, body: { waited: params.ms } };
+      },
+      /** Is under way until the stop has begun, and for so long after. */
+      "GET /held/:ms": async ({ params }) => {
+        if (!context.stopping.aborted) await once(context.stopping, "abort");
+        await sleep(Number(params.ms));
+        return { status: 200 };
       },
       "POST /echo": async (request) => ({ status: 200, body: await request.json() }),
       "GET /store/:name": async ({ params }) => ({
