@@ -75,6 +75,20 @@ test("an entry that was removed by hand stands again with the next word", async 
   await session.close();
 });
 
+test("an entry that was removed by hand does not take the place of one who came since", async () => {
+  const { client, clock, runtime, session } = stand();
+  const member = joinGroup({ coordinator: client, session, key, value: "one", runtime });
+  await member.joined;
+  await client.transact({ change: [{ delete: key }] });
+  member.update("two");
+  await clock.advance(1);
+  await client.transact({ change: [{ put: key, value: "another" }] });
+  await clock.advance(60_000);
+  expect((await client.get(key))?.value).toBe("another");
+  await member.leave();
+  await session.close();
+});
+
 /** Applies the next put and loses its answer; then it is away until it is told to be there. */
 function losing(client: Coordinator) {
   const link = { state: "there" as "there" | "about to go" | "away" };

@@ -71,6 +71,8 @@ class GroupEntry {
   #standing: Standing | undefined;
   /** Under which one it was last sent, noted before: the answer may be lost. */
   #sentUnder: Session | undefined;
+  /** Where somebody removed it: it is put again only while nobody else stands there. */
+  #goneUnder: Session | undefined;
   #isReplaced = false;
 
   constructor({ coordinator, key, value, runtime }: MembershipOptions) {
@@ -144,7 +146,9 @@ class GroupEntry {
     const isFirst = this.#standing?.session !== session;
     this.#sentUnder = session;
     const signal = AbortSignal.any([this.#stop.signal, session.signal]);
-    const when = isFirst ? [] : [{ key, ownedBy: session }];
+    const isGone = this.#goneUnder === session;
+    const mayTake = isGone ? [{ key, is: "absent" as const }] : [];
+    const when = isFirst ? mayTake : [{ key, ownedBy: session }];
     const change = [{ put: key, value, session }];
     const result = await this.#coordinator.transact(
       { when, change, otherwiseRead: [key] },
@@ -154,10 +158,11 @@ class GroupEntry {
       // Absent: somebody removed it by hand, and it is put again.
       this.#isReplaced = result.reads.length > 0;
       if (this.#isReplaced) log.warn("another member of the same name took over", { key });
-      else this.#standing = undefined;
+      else [this.#standing, this.#goneUnder] = [undefined, session];
       return this.#isReplaced;
     }
     if (result.outcome === "indeterminate") return false;
+    this.#goneUnder = undefined;
     this.#standing = { session, value };
     this.joined.resolve();
     if (isFirst) log.info("joined", { key, session: session.id });

@@ -46,7 +46,10 @@ export interface Registrar {
 /** Between two writes of the same instance, whatever it says. */
 const writeEveryMs = 1_000;
 
-/** Registers the member, and again after every loss of the session. */
+/**
+ * Registers the member, and again after every loss of the session; not any more once another
+ * instance of the same service and name has taken its place.
+ */
 export function createRegistrar(options: RegistrarOptions): Registrar {
   const { coordinator, session, fleet, member } = options;
   const runtime = runtimeWith(options.runtime);

@@ -17,7 +17,8 @@ export function encodeDelete(key: Uint8Array, modRevision: bigint, before?: KeyV
 }
 
 function encodeEvent(one: Encodable<typeof event>): Uint8Array {
-  return encode(changes, { events: [one] });
+  // A copy: small buffers share 64 KB, which a kept one would keep with it.
+  return Uint8Array.from(encode(changes, { events: [one] }));
 }
 
 /** The events in what `encodePut` and `encodeDelete` gave, put together. @throws RangeError */

@@ -76,8 +76,8 @@ export interface GrpcServer {
 
 /** A peer that is silent for one of these and does not answer a ping within the next is gone. */
 const pingEveryMs = 15_000;
-/** A stream with more than this unread is congested. */
-const unreadBytesMax = 1_048_576;
+/** Of all requests that have begun and not come to their end. */
+const unfinishedBytesMax = 67_108_864;
 /** A client that does not take its answers does not hold up the end for longer. */
 const drainMs = 2_000;
 
@@ -88,12 +88,14 @@ const drainMs = 2_000;
 export async function createGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { listen, limits, log, tls, clock } = options;
   const connections = new Set<Connection>();
+  const sockets = new Set<Socket>();
   const calls = openCalls(clock);
+  const unfinished = { bytes: 0 };
   const accept = (socket: Socket): void => {
     const connection = new Connection(socket, {
       streamsMax: limits.streamsPerConnectionMax,
       now: clock.now,
-      onStream: (stream, headers) => serve(stream, headers, options, calls),
+      onStream: (stream, headers) => serve(stream, headers, options, calls, unfinished),
       // Clients such as etcdctl leave with a reset, which is no fault of anyone; others are
       // browsers, or health checks of the port.
       onError: (error) => log.debug("a connection broke", { error: errorText(error) }),
@@ -106,6 +108,10 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
     const stopPings = pingConnection(connection, clock);
   };
   const server = tls === undefined ? createServer({ noDelay: true }, accept) : secure(tls, accept);
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.maxConnections = limits.connectionsMax;
   server.on("tlsClientError", (error) => log.debug("no TLS client", { error: errorText(error) }));
   await new Promise<void>((resolve, reject) => {
@@ -122,7 +128,13 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
       for (const connection of connections) connection.leave();
       await calls.drained();
       for (const connection of connections) connection.destroy();
+      const cutAll = (): void => {
+        for (const socket of sockets) socket.destroy();
+      };
+      // Those that were in the middle of TLS, too.
+      const timer = clock.setTimer(drainMs, cutAll, { keepAlive: false });
       await closed;
+      timer.cancel();
     },
   };
 }
@@ -184,6 +196,7 @@ function serve(
   headers: Headers,
   { services, admit, limits, log }: GrpcServerOptions,
   calls: OpenCalls,
+  unfinished: { bytes: number },
 ): void {
   const answer = new GrpcAnswer(stream, log);
   try {
@@ -193,17 +206,27 @@ function serve(
     const waitsForResult = receiver.ended !== undefined;
     if (waitsForResult) calls.begin();
     const fail = (error: unknown): void => answer.fail(error);
+    let asked = 0;
+    let held = 0;
+    const hold = (bytes: number): void => {
+      unfinished.bytes += bytes - held;
+      held = bytes;
+      if (bytes > 0 && unfinished.bytes > unfinishedBytesMax) throw refusal("tooManyRequests");
+    };
     stream.receiver = {
       data(chunk) {
         try {
-          for (const message of frames.push(chunk)) receiver.message(message)?.catch(fail);
+          const messages = frames.push(chunk);
+          if (waitsForResult) asked += messages.reduce((sum, { length }) => sum + length, 0);
+          hold(asked + frames.waitingBytes);
+          for (const message of messages) receiver.message(message)?.catch(fail);
         } catch (error) {
           fail(error instanceof FrameError ? frameRefusal(error) : error);
         }
       },
       end() {
         try {
-          if (frames.partial) throw new GrpcError(grpcStatus.internal, "a message breaks off");
+          if (frames.waitingBytes > 0) throw brokenOff();
           if (receiver.ended === undefined) answer.end();
           else receiver.ended()?.catch(fail);
         } catch (error) {
@@ -212,6 +235,7 @@ function serve(
       },
       drained: () => receiver.drained?.(),
       closed() {
+        hold(0);
         if (waitsForResult) calls.end();
         receiver.closed?.();
       },
@@ -249,6 +273,10 @@ function oneRequest(result: (request: Uint8Array) => Promise<void>): GrpcReceive
       return result(request);
     },
   };
+}
+
+function brokenOff(): GrpcError {
+  return new GrpcError(grpcStatus.internal, "a message breaks off");
 }
 
 /** The status is that of gRPC for it (grpc/doc/statuscodes.md). */
@@ -294,7 +322,7 @@ class GrpcAnswer implements GrpcCall {
   }
 
   get congested(): boolean {
-    return this.#stream.queuedBytes > unreadBytesMax;
+    return this.#stream.congested;
   }
 
   send(...parts: readonly Uint8Array[]): void {

@@ -16,7 +16,7 @@ test("messages come out whole however the stream is cut", () => {
         at += size;
       }
       expect(received.map((one) => [...one])).toEqual(sent.map((one) => [...one]));
-      expect(reader.partial).toBe(false);
+      expect(reader.waitingBytes).toBe(0);
     }),
   );
 });

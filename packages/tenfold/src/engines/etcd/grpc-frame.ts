@@ -48,8 +48,8 @@ export type FrameFault = "too-large" | "compressed";
 export interface FrameReader {
   /** The messages that are complete with this chunk. @throws FrameError */
   push(chunk: Uint8Array): Uint8Array[];
-  /** True when the stream ended inside a message. */
-  readonly partial: boolean;
+  /** Of a message that has begun and is not complete. */
+  readonly waitingBytes: number;
 }
 
 export class FrameError extends Error {
@@ -85,8 +85,8 @@ export function frameReader(bytesMax: number): FrameReader {
       }
       return messages;
     },
-    get partial() {
-      return size > 0;
+    get waitingBytes() {
+      return size;
     },
   };
 }

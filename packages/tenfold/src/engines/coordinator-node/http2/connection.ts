@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 
 import {
+  broken,
   ConnectionError,
   contentOf,
   errorCode,
@@ -10,13 +11,14 @@ import {
   frameType,
   initialWindowBytes,
   setting,
+  tooWide,
   windowBytesMax,
 } from "./frames.ts";
 import { type HeaderDecoder, type Headers, headerDecoder, headerListBytesMax } from "./hpack.ts";
 import { FrameOutput } from "./output.ts";
 import { type ResetAllowance, resetAllowance } from "./reset-allowance.ts";
 import { Sender } from "./sender.ts";
-import { readSettings } from "./settings.ts";
+import { encodeSettings, readSettings } from "./settings.ts";
 import { ServerStream, type StreamGround } from "./stream.ts";
 
 export interface ConnectionOptions {
@@ -33,6 +35,12 @@ export interface ConnectionOptions {
 /** What a client may send of one request before it hears of us; and of all its requests. */
 const streamWindowBytes = 262_144;
 const connectionWindowBytes = 1_048_576;
+/** What waits for a client that does not read: with more of it nothing new is begun. */
+const queuedBytesMax = 67_108_864;
+/** With more, streams that have something waiting get nothing more that could be left for later. */
+const congestedBytes = 8_388_608;
+/** Of one stream, with too much waiting already: the client asks, and does not read the answers. */
+const queuedPiecesMax = 100;
 /** For the last words to a client that was at fault. */
 const lingerMs = 2_000;
 
@@ -91,9 +99,15 @@ export class Connection implements StreamGround {
 
   destroy(): void {
     this.#output.flush();
+    // Else each byte that still comes would put the end off.
+    this.#socket.pause();
     this.#socket.setTimeout(lingerMs, () => this.#socket.destroy());
     this.#socket.destroySoon();
     this.#closed();
+  }
+
+  get isCongested(): boolean {
+    return this.#sender.queuedBytes > congestedBytes;
   }
 
   respond(stream: ServerStream, block: Uint8Array): void {
@@ -109,16 +123,11 @@ export class Connection implements StreamGround {
   }
 
   #greet(): void {
-    const content = Buffer.alloc(18);
-    const all = [
+    const content = encodeSettings([
       [setting.maxConcurrentStreams, this.#options.streamsMax],
       [setting.initialWindowSize, streamWindowBytes],
       [setting.maxHeaderListSize, headerListBytesMax],
-    ] as const;
-    for (const [at, [name, value]] of all.entries()) {
-      content.writeUInt16BE(name, at * 6);
-      content.writeUInt32BE(value, at * 6 + 2);
-    }
+    ]);
     this.#output.frame(frameType.settings, 0, 0, content);
     const more = connectionWindowBytes - initialWindowBytes;
     this.#output.number(frameType.windowUpdate, 0, more);
@@ -207,7 +216,11 @@ export class Connection implements StreamGround {
       this.#output.number(frameType.windowUpdate, streamId, stream.used);
       stream.used = 0;
     }
-    if (content.length > 0) stream.receiver.data(content);
+    if (stream.queue.length > queuedPiecesMax && this.#sender.queuedBytes > queuedBytesMax) {
+      this.#refuse(streamId, errorCode.enhanceYourCalm);
+      return;
+    }
+    if (content.length > 0 && !stream.refusesRest) stream.receiver.data(content);
     if (isLast) this.#remoteEnded(stream);
   }
 
@@ -251,7 +264,9 @@ export class Connection implements StreamGround {
     // It may have been sent before our reset was heard.
     if (streamId <= this.#lastId) return;
     this.#lastId = streamId;
-    if (this.#isLeaving || this.#streams.size >= this.#options.streamsMax) {
+    const isFull =
+      this.#streams.size >= this.#options.streamsMax || this.#sender.queuedBytes > queuedBytesMax;
+    if (this.#isLeaving || isFull) {
       this.#refuse(streamId, errorCode.refusedStream);
       return;
     }
@@ -380,12 +395,4 @@ function mustHave(payload: Buffer, bytes: number, isInPlace: boolean): void {
   if (payload.length !== bytes) {
     throw new ConnectionError(errorCode.frameSize, `a frame of ${payload.length} bytes`);
   }
-}
-
-function broken(how: string): ConnectionError {
-  return new ConnectionError(errorCode.protocol, how);
-}
-
-function tooWide(): ConnectionError {
-  return new ConnectionError(errorCode.flowControl, "a window over its limit");
 }

@@ -58,6 +58,14 @@ export class ConnectionError extends Error {
   }
 }
 
+export function broken(how: string): ConnectionError {
+  return new ConnectionError(errorCode.protocol, how);
+}
+
+export function tooWide(): ConnectionError {
+  return new ConnectionError(errorCode.flowControl, "a window over its limit");
+}
+
 export interface Frame {
   readonly type: number;
   readonly flags: number;

@@ -4,16 +4,21 @@ import type { ServerStream } from "./stream.ts";
 
 /** So much of one stream goes out before it is another's turn. */
 const turnBytes = 65_536;
+/** What a queued piece takes beside its bytes. */
+const pieceOverheadBytes = 256;
 
 /** Answers under flow control: at once while there is room, else in turn as it comes. */
 export class Sender {
   /** The client allows smaller tables than before. We keep none, and must say so once. */
   mustShrinkTable = false;
   window = initialWindowBytes;
+  /** Of all streams. */
+  queuedBytes = 0;
   readonly #output: FrameOutput;
   readonly #onSent: (stream: ServerStream) => void;
   /** Those with something to send; the first has its turn. */
   readonly #waiting = new Set<ServerStream>();
+  #isGoing = false;
 
   /** @param onSent an answer has left with its end */
   constructor(output: FrameOutput, onSent: (stream: ServerStream) => void) {
@@ -39,6 +44,7 @@ export class Sender {
     }
     stream.queue.push(Buffer.concat(parts, length));
     stream.queuedBytes += length;
+    this.queuedBytes += length + pieceOverheadBytes;
     this.#waiting.add(stream);
     this.goOn();
   }
@@ -57,16 +63,27 @@ export class Sender {
 
   forget(stream: ServerStream): void {
     this.#waiting.delete(stream);
+    this.queuedBytes -= stream.queuedBytes + stream.queue.length * pieceOverheadBytes;
+    stream.queuedBytes = 0;
+    stream.queue.length = 0;
   }
 
   /** Sends what there is room for. */
   goOn(): void {
-    for (const stream of this.#waiting) {
-      if (this.#output.isBlocked || this.window <= 0) return;
-      this.#waiting.delete(stream);
-      this.#sendTurn(stream);
-      // A set is walked through in the order of adding: it comes again after the others.
-      if (stream.queue.length > 0 && stream.sendWindow > 0) this.#waiting.add(stream);
+    // What a turn makes be written waits its own turn: nested, ten thousand watches would need a
+    // deeper stack than there is.
+    if (this.#isGoing) return;
+    this.#isGoing = true;
+    try {
+      for (const stream of this.#waiting) {
+        if (this.#output.isBlocked || this.window <= 0) return;
+        this.#waiting.delete(stream);
+        this.#sendTurn(stream);
+        // A set is walked through in the order of adding: it comes again after the others.
+        if (stream.queue.length > 0 && stream.sendWindow > 0) this.#waiting.add(stream);
+      }
+    } finally {
+      this.#isGoing = false;
     }
   }
 
@@ -78,10 +95,14 @@ export class Sender {
       if (room <= 0) return;
       const piece = first.subarray(0, room);
       this.#output.data(stream.id, [piece], piece.length);
-      if (piece.length === first.length) queue.shift();
-      else queue[0] = first.subarray(piece.length);
+      if (piece.length === first.length) {
+        queue.shift();
+        this.queuedBytes -= pieceOverheadBytes;
+      }
+      if (piece.length < first.length) queue[0] = first.subarray(piece.length);
       left -= piece.length;
       stream.queuedBytes -= piece.length;
+      this.queuedBytes -= piece.length;
       this.#took(stream, piece.length);
     }
     if (stream.last !== undefined) this.end(stream);

@@ -1,4 +1,12 @@
-import { ConnectionError, errorCode, frameBytesMax, setting, windowBytesMax } from "./frames.ts";
+import {
+  broken,
+  ConnectionError,
+  errorCode,
+  frameBytesMax,
+  setting,
+  tooWide,
+  windowBytesMax,
+} from "./frames.ts";
 
 /** What a client asks for and we heed. */
 export interface PeerSettings {
@@ -20,20 +28,29 @@ export function readSettings(payload: Buffer, before: PeerSettings): PeerSetting
         break;
       case setting.initialWindowSize:
         if (value > windowBytesMax) {
-          throw new ConnectionError(errorCode.flowControl, "a window over its limit");
+          throw tooWide();
         }
         initialWindow = value;
         break;
       case setting.enablePush:
-        if (value > 1) throw new ConnectionError(errorCode.protocol, "push is on or off");
+        if (value > 1) throw broken("push is on or off");
         break;
       case setting.maxFrameSize:
         // We send no larger ones than the smallest that may be asked for.
         if (value < frameBytesMax || value >= 2 ** 24) {
-          throw new ConnectionError(errorCode.protocol, "a frame size out of range");
+          throw broken("a frame size out of range");
         }
         break;
     }
   }
   return { initialWindow, headerTable };
+}
+
+export function encodeSettings(all: readonly (readonly [name: number, value: number])[]): Buffer {
+  const payload = Buffer.alloc(all.length * 6);
+  for (const [index, [name, value]] of all.entries()) {
+    payload.writeUInt16BE(name, index * 6);
+    payload.writeUInt32BE(value, index * 6 + 2);
+  }
+  return payload;
 }

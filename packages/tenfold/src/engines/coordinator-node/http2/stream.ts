@@ -12,10 +12,13 @@ export interface StreamReceiver {
 /** What a stream needs of its connection. */
 export interface StreamGround {
   readonly localAddress: string;
+  readonly isCongested: boolean;
   respond(stream: ServerStream, block: Uint8Array): void;
   write(stream: ServerStream, parts: readonly Uint8Array[]): void;
   end(stream: ServerStream): void;
 }
+
+const unreadBytesMax = 1_048_576;
 
 const nobody: StreamReceiver = { data() {}, end() {}, drained() {}, closed() {} };
 
@@ -48,6 +51,11 @@ export class ServerStream {
 
   get localAddress(): string {
     return this.#ground.localAddress;
+  }
+
+  /** So much waits to be read that no more should be made: of it alone, or of all together. */
+  get congested(): boolean {
+    return this.queuedBytes > unreadBytesMax || (this.queue.length > 0 && this.#ground.isCongested);
   }
 
   /** The header block of the answer; later ones are passed over. */
