@@ -73,10 +73,14 @@ function encodeMap(map: SavedMap, fleet: string, prefix: string): string {
 function decodeMap(text: string, fleet: string, prefix: string): SavedMap {
   const fields = Object(JSON.parse(text)) as Record<string, unknown>;
   if (fields.format !== formatVersion) {
-    throw new Error(`it has format ${String(fields.format)}, and ${formatVersion} is known here`);
+    throw new Error(
+      `it has format ${JSON.stringify(fields.format)}, and ${formatVersion} is known here`,
+    );
   }
   if (fields.fleet !== fleet || fields.prefix !== prefix) {
-    throw new Error(`it is of ${String(fields.prefix)} in the fleet "${String(fields.fleet)}"`);
+    throw new Error(
+      `it is of ${JSON.stringify(fields.prefix)} in the fleet ${JSON.stringify(fields.fleet)}`,
+    );
   }
   const { generation, revision, savedAtMs, values } = fields;
   const isWhole = (value: unknown): value is number => Number.isSafeInteger(value);

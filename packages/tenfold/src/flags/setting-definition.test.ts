@@ -66,6 +66,19 @@ test("whatever stands in the coordinator, reading it ends in a definition or a c
     fc.string(),
     fc.json().map((text) => `{"format":1,"kind":${text}}`),
   );
+  const numberOf = (part: string): string =>
+    `{"format":1,"kind":"number","description":"d",${part}`;
+  const odd = [
+    '{"format":{"toString":[]}}',
+    '{"format":1,"kind":{"toString":[]}}',
+    '{"format":1,"kind":["boolean"],"description":"d","default":true}',
+    numberOf('"min":{"toString":[]},"max":1,"default":5}'),
+    numberOf('"min":0,"max":[],"default":5}'),
+  ];
+  for (const text of odd) {
+    const code = expect.stringMatching(/^TENFOLD_FLAGS_/);
+    expect(() => parseDefinition(text, "a.b")).toThrow(expect.objectContaining({ code }));
+  }
   fc.assert(
     fc.property(json, (text) => {
       try {

@@ -98,6 +98,11 @@ export function checkDefinition(name: string, definition: SettingDefinition): vo
   if (typeof description !== "string" || description === "" || description.length > 300) {
     throw invalidDefinition(name, "description must have 1 to 300 characters");
   }
+  if (definition.kind === "number") {
+    const { min, max } = definition;
+    const areNumbers = typeof min === "number" && typeof max === "number";
+    if (!areNumbers) throw invalidDefinition(name, "min and max must be numbers");
+  }
   if (definition.kind === "choice" && !areChoices(definition.choices)) {
     throw invalidDefinition(name, "choices must be 1 to 50 different texts");
   }

@@ -54,7 +54,7 @@ export function formatDefinition(definition: SettingDefinition): string {
  */
 export function parseDefinition(json: string, name: string): SettingDefinition {
   const { format: _, ...fields } = parsed(json);
-  if (!["boolean", "number", "choice", "text"].includes(String(fields.kind))) {
+  if (!["boolean", "number", "choice", "text"].includes(fields.kind as string)) {
     throw invalidEntry("kind must be boolean, number, choice or text");
   }
   const definition = fields as unknown as SettingDefinition;
@@ -75,7 +75,8 @@ function parsed(json: string): Fields {
   if (fields.format === formatVersion) return fields;
   throw new TenfoldError(
     "TENFOLD_FLAGS_FORMAT_UNKNOWN",
-    `The entry has format ${String(fields.format)}; only ${formatVersion} is known here.`,
+    `The entry has format ${JSON.stringify(fields.format)?.slice(0, 40)}; only ${formatVersion} is ` +
+      "known here.",
   );
 }
 

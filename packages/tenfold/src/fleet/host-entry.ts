@@ -31,7 +31,7 @@ export function parseHostEntry(text: string): HostEntry {
   if (format === formatVersion) return entry;
   throw new TenfoldError(
     "TENFOLD_FLEET_FILES_DIFFER",
-    `A host's entry has format ${String(format)}; only ${formatVersion} is known here.`,
+    `A host's entry has format ${JSON.stringify(format)}; only ${formatVersion} is known here.`,
   );
 }
 

@@ -77,7 +77,7 @@ export function decodeDirectoryEntry(json: string): DirectoryEntry {
   if (fields.format === formatVersion) return directoryEntryOf(fields);
   throw new TenfoldError(
     "TENFOLD_PARTITIONING_FORMAT_UNKNOWN",
-    `This entry has format ${String(fields.format)}; only ${formatVersion} is known here.`,
+    `This entry has format ${JSON.stringify(fields.format)}; only ${formatVersion} is known here.`,
   );
 }
 

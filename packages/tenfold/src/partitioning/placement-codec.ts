@@ -114,7 +114,10 @@ function fieldsOf(map: PlacementMap): PlacementFields {
 function rangeRows(fields: PlacementFields): RangeRow[] {
   const bounds = fields.bounds ?? "integer";
   if (bounds !== "integer" && bounds !== "bytes") {
-    throw invalidPlacement("bound", `bounds are "integer" or "bytes", got ${String(bounds)}`);
+    throw invalidPlacement(
+      "bound",
+      `bounds are "integer" or "bytes", got ${JSON.stringify(bounds)}`,
+    );
   }
   return listOf(fields, "rows").map((row) => {
     const { start, end, shard } = Object(row) as Record<string, unknown>;

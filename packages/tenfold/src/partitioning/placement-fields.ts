@@ -22,6 +22,6 @@ export function placementFields(json: string): PlacementFields {
   if (format === placementFormat) return value as Record<string, unknown>;
   throw new TenfoldError(
     "TENFOLD_PARTITIONING_FORMAT_UNKNOWN",
-    `This placement has format ${String(format)}; only ${placementFormat} is known here.`,
+    `This placement has format ${JSON.stringify(format)}; only ${placementFormat} is known here.`,
   );
 }

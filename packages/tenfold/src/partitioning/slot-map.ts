@@ -147,7 +147,7 @@ export function encodeSlotMap(map: SlotPlacement): string {
 export function decodeSlotMap(json: string): SlotMap {
   const fields = placementFields(json);
   if ((fields.kind ?? "slots") === "slots") return slotMapOf(fields);
-  throw invalidPlacement("kind", `slots are wanted here, not kind ${String(fields.kind)}`);
+  throw invalidPlacement("kind", `slots are wanted here, not kind ${JSON.stringify(fields.kind)}`);
 }
 
 /** The slot map that JSON's fields say. @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID */
