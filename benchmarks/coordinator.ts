@@ -9,13 +9,15 @@ import { createCoordinatorNode } from "tenfold/engines/coordinator-node";
 import { startEtcdCluster } from "tenfold/testing";
 import { fetchEngines, findEngine } from "../tools/engines/index.ts";
 import { connectGrpcLoad, type GrpcLoad } from "./support/grpc-load.ts";
+import { crowdTtlMs, type Expiry, expireTogether } from "./support/session-crowd.ts";
 
 /**
  * The embedded coordinator beside one node of etcd, in one run: transactions of a put of 100 bytes
  * through the wire, each answered when it is on disk, 64 at a time over 4 connections; and 10,000
- * watches of one key, each a stream of its own, until every one has seen a put. Goals: 20,000
- * transactions a second and not fewer than etcd; 10,000 watches served.
- * `--seconds` for each of the `--rounds`, `--watches`, `--json` for machines.
+ * watches of one key, each a stream of its own, until every one has seen a put; and 10,000 sessions
+ * whose holders are killed at once. Goals: 20,000 transactions a second and not fewer than etcd;
+ * 10,000 watches served.
+ * `--seconds` for each of the `--rounds`, `--watches`, `--sessions`, `--json` for machines.
  */
 const { values } = parseArgs({
   options: {
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "3" },
     watches: { type: "string", default: "10000" },
+    sessions: { type: "string", default: "10000" },
     role: { type: "string" },
     folder: { type: "string", default: "" },
   },
@@ -155,6 +158,7 @@ async function compare(): Promise<void> {
   const servers = { node: await startNode(), ...(etcd === undefined ? {} : { etcd }) };
   const rounds: Record<string, Round[]> = {};
   const watched: Record<string, Watched> = {};
+  const expired: Record<string, Expiry> = {};
   try {
     for (let round = -1; round < Number(values.rounds); round++) {
       for (const [name, server] of Object.entries(servers)) {
@@ -166,13 +170,21 @@ async function compare(): Promise<void> {
     for (const [name, server] of Object.entries(servers)) {
       watched[name] = await watches(server, Number(values.watches));
     }
+    for (const [name, { port }] of Object.entries(servers)) {
+      const endpoints = `http://127.0.0.1:${port}`;
+      expired[name] = await expireTogether(endpoints, Number(values.sessions));
+    }
   } finally {
     await Promise.all(Object.values(servers).map((server) => server.close()));
   }
-  report(rounds, watched);
+  report(rounds, watched, expired);
 }
 
-function report(rounds: Record<string, Round[]>, watched: Record<string, Watched>): void {
+function report(
+  rounds: Record<string, Round[]>,
+  watched: Record<string, Watched>,
+  expired: Record<string, Expiry>,
+): void {
   const figures: Record<string, number> = {};
   for (const [name, all] of Object.entries(rounds)) {
     figures[`${name}: durable txn/s, ${wide}-way`] = rounded(
@@ -195,6 +207,15 @@ function report(rounds: Record<string, Round[]>, watched: Record<string, Watched
   for (const [name, { ms, cpuMicros }] of Object.entries(watched)) {
     figures[`${name}: ${values.watches} watches all saw a put after, ms`] = rounded([ms], 1);
     figures[`${name}: server CPU per watch and put, µs`] = rounded([cpuMicros], 2);
+  }
+  for (const [name, { goneMs, worstPutMs, othersLost }] of Object.entries(expired)) {
+    const of = `${name}: ${values.sessions} sessions of killed processes`;
+    figures[`${of}, all gone after their ${crowdTtlMs / 1_000} s, ms`] = rounded(
+      [goneMs - crowdTtlMs],
+      0,
+    );
+    figures[`${of}, worst put beside, ms`] = rounded([worstPutMs], 1);
+    figures[`${of}, sessions of others lost`] = othersLost;
   }
   if (values.json) console.log(JSON.stringify({ benchmark: "coordinator", figures }));
   else for (const [name, figure] of Object.entries(figures)) console.log(`  ${name}: ${figure}`);
