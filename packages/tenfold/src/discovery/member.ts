@@ -42,7 +42,8 @@ export function parseMember(json: string): Member {
   if (fields.format !== formatVersion) {
     throw new TenfoldError(
       "TENFOLD_DISCOVERY_FORMAT_UNKNOWN",
-      `This member entry has format ${JSON.stringify(fields.format)}; only ${formatVersion} is known here.`,
+      `This member entry has format ${JSON.stringify(fields.format)}; only ${formatVersion} is ` +
+        "known here.",
     );
   }
   return memberOf(fields);

@@ -75,7 +75,7 @@ function parsed(json: string): Fields {
   if (fields.format === formatVersion) return fields;
   throw new TenfoldError(
     "TENFOLD_FLAGS_FORMAT_UNKNOWN",
-    `The entry has format ${JSON.stringify(fields.format)?.slice(0, 40)}; only ${formatVersion} is ` +
+    `The entry has format ${JSON.stringify(fields.format)}; only ${formatVersion} is ` +
       "known here.",
   );
 }
