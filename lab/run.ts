@@ -96,7 +96,7 @@ async function runAll(all: readonly Experiment[]): Promise<void> {
   const name = all.map(({ id }) => id.toLowerCase()).join("-");
   writeFileSync(join(outFolder, `${name}.json`), document);
   writeFileSync(join(outFolder, `${name}.txt`), `${said.join("\n")}\n`);
-  if (values.json) process.stdout.write(document);
-  process.exitCode = complete && failed.length === 0 ? 0 : 1;
-  if (process.connected) process.disconnect();
+  const exitCode = complete && failed.length === 0 ? 0 : 1;
+  // At once when all is written: a peer's client may go on for ever for a server that is gone.
+  process.stdout.write(values.json ? document : "", () => process.exit(exitCode));
 }
