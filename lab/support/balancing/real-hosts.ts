@@ -20,7 +20,8 @@ export const realPhases = {
   slow: [40, 60],
   frozen: [65, 70],
   allAtOnce: [70, 80],
-  wellAgain: [85, 90],
+  /** The same calls as `well`, begun with their second half. */
+  wellAgain: [85, 95],
 } as const satisfies Record<string, readonly [number, number]>;
 
 export type RealPhase = keyof typeof realPhases;

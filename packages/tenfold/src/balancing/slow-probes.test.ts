@@ -155,7 +155,7 @@ describe("a host that was slow gets its share back", () => {
       pick.release();
       if (isHere && at > 20_000) firstAt = Math.min(firstAt, at);
     }
-    expect(firstAt).toBeLessThan(120_000);
+    expect(firstAt).toBeLessThan(200_000);
   });
 });
 

@@ -20,7 +20,7 @@ const waitMs = 2_500;
 /** Not sooner, however many there are … */
 const waitMsMin = 250;
 /** … and not later, however few. */
-const waitMsMax = 60_000;
+const waitMsMax = 120_000;
 
 /** An answer this many times as slow as the pool's mean is a quick one … */
 const quickRatio = 2;
