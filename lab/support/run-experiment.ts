@@ -57,7 +57,8 @@ export async function runExperiment(
     },
     atEnd: (undo) => void undos.unshift(undo),
   };
-  say(`\n${id} ${title}\n  claim: ${claim}\n  takes about ${expectedMinutes} min`);
+  const inFull = options.full ? ", several times that in full" : "";
+  say(`\n${id} ${title}\n  claim: ${claim}\n  takes about ${expectedMinutes} min${inFull}`);
   const began = performance.now();
   const errors: unknown[] = [];
   await experiment.run(lab).catch((error: unknown) => errors.push(error));

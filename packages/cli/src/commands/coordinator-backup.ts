@@ -11,7 +11,7 @@ import { raiseGeneration } from "tenfold/coordination";
 import { restoreCoordinatorNode } from "tenfold/engines/coordinator-node";
 import { connectEtcd, type EtcdOptions, receiveSnapshot } from "tenfold/engines/etcd";
 import { type CoordinatorAccess, resolveSecret } from "tenfold/fleet";
-import { errorText, invalidOption, systemClock, TenfoldError } from "tenfold/runtime";
+import { errorReason, invalidOption, systemClock, TenfoldError } from "tenfold/runtime";
 
 import { type PrintOptions, print } from "../print.ts";
 
@@ -43,7 +43,7 @@ export async function takeSnapshot(file: string, options: BackupOptions): Promis
   } catch (error) {
     rmSync(part, { force: true });
     if (error instanceof TenfoldError) throw error;
-    const why = `${file} cannot be written: ${errorText(error)}.`;
+    const why = `${file} cannot be written: ${errorReason(error)}`;
     throw new TenfoldError("TENFOLD_OPTION_INVALID", why, { cause: error });
   }
   print(options, { file, bytes }, () => `${bytes} bytes are saved in ${file}.`);
@@ -88,7 +88,7 @@ function contents(file: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {
-    const why = `The snapshot cannot be read: ${errorText(cause)}.`;
+    const why = `The snapshot cannot be read: ${errorReason(cause)}`;
     throw new TenfoldError("TENFOLD_OPTION_INVALID", why, { cause });
   }
 }

@@ -9,7 +9,7 @@ import {
 } from "tenfold/engines/coordinator-node";
 import { resolveSecret } from "tenfold/fleet";
 import {
-  errorText,
+  errorReason,
   invalidOption,
   jsonLog,
   type SocketAddress,
@@ -87,7 +87,7 @@ function contents(option: string, file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    const why = `${option} names a file that cannot be read: ${errorText(cause)}.`;
+    const why = `${option} names a file that cannot be read: ${errorReason(cause)}`;
     throw new TenfoldError("TENFOLD_OPTION_INVALID", why, { cause });
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { type HashPolicy, hashPolicy, keyMovement, sampleKeys } from "tenfold/hashing";
-import { errorText, numberOption, TenfoldError } from "tenfold/runtime";
+import { errorReason, numberOption, TenfoldError } from "tenfold/runtime";
 
 import { movementText } from "../movement-text.ts";
 
@@ -46,7 +46,7 @@ function readPolicy(file: string): HashPolicy {
   } catch (cause) {
     throw new TenfoldError(
       "TENFOLD_HASHING_CONFIG_INVALID",
-      `${file} cannot be read as JSON: ${errorText(cause)}.`,
+      `${file} cannot be read as JSON: ${errorReason(cause)}`,
       { cause },
     );
   }

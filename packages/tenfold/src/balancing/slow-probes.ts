@@ -30,7 +30,8 @@ const quickMin = 3;
 /**
  * When a host that gets no calls, because it was slow, is asked again. At most one in five hundred
  * calls of the pool is such a probe, whatever the number of slow hosts, so that probes do not show
- * in the p99; a quick answer is followed up at once.
+ * in the p99; a pool with fewer than that in two minutes sends one in two minutes. A quick answer
+ * is followed up at once.
  */
 export class SlowProbes {
   readonly #pool: PoolPace;

@@ -2,6 +2,7 @@ export { type Clock, sleepOn, systemClock, type Timer, type TimerOptions } from 
 export { type ErrorCode, errorCodes } from "./error-codes.ts";
 export {
   abortError,
+  errorReason,
   errorText,
   isTenfoldError,
   TenfoldError,

@@ -1,9 +1,12 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { expect, test } from "vitest";
 
 import { systemClock } from "../../runtime/clock.ts";
 import { silentLog } from "../../runtime/log.ts";
+import { certificateAuthority } from "../../testing/certificates.ts";
 import { grpcFrame, grpcStatus } from "../etcd/grpc-frame.ts";
-import { createGrpcServer } from "./grpc-server.ts";
+import { createGrpcServer, type ServerTls } from "./grpc-server.ts";
 import { type Frame, frameType } from "./http2/frames.ts";
 import { encodeHeaders } from "./http2/hpack.ts";
 import { callHeaders, type RawClient, rawClient, rawFrame } from "./http2/raw-client.fixture.ts";
@@ -13,7 +16,7 @@ const { data, headers } = frameType;
 const message = grpcFrame(Buffer.from("hello"));
 
 /** Tells what was served, and how many timers were set. */
-async function echoServer() {
+async function echoServer(tls?: ServerTls) {
   const served: string[] = [];
   const timers: number[] = [];
   const serve = (request: Uint8Array): Uint8Array => {
@@ -22,7 +25,7 @@ async function echoServer() {
   };
   const server = await createGrpcServer({
     listen: { host: "127.0.0.1", port: 0 },
-    tls: undefined,
+    tls,
     services: {
       unary: { "/unary": serve },
       lists: {
@@ -109,3 +112,34 @@ test("a stream takes as many as come, and none", async () => {
     await server.close();
   }
 });
+
+test("requests that never come to their end are refused once they are too much together", async () => {
+  const { server } = await echoServer();
+  const client = await rawClient(server.address.port);
+  const block = encodeHeaders({ ...callHeaders, ":path": "/unary" });
+  const large = Buffer.concat([Buffer.from([0, 0, 0x17, 0, 0]), Buffer.alloc(16_379)]);
+  // 96 times 1 MiB, where all together may be 64 MiB.
+  for (let stream = 1; stream < 2 * 96; stream += 2) {
+    const parts = Array.from({ length: 64 }, (_, at) =>
+      rawFrame(data, 0, stream, at === 0 ? large : Buffer.alloc(16_384)),
+    );
+    client.send(Buffer.concat([rawFrame(headers, 4, stream, block), ...parts]));
+  }
+  const refused = (): number =>
+    client.frames.filter(({ type, payload }) => {
+      return type === headers && payload.toString("latin1").includes("too many requests");
+    }).length;
+  await expect.poll(refused).toBeGreaterThanOrEqual(30);
+  expect(refused()).toBeLessThanOrEqual(33);
+  await server.close();
+});
+
+test("a client in the middle of its TLS handshake does not hold up the end", async () => {
+  const { server } = await echoServer(certificateAuthority().issue("localhost", ["127.0.0.1"]));
+  const socket = connect(server.address.port, "127.0.0.1");
+  await once(socket, "connect");
+  const closed = once(socket, "close");
+  socket.on("error", () => {});
+  await server.close();
+  await closed;
+}, 30_000);

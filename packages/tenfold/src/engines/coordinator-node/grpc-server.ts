@@ -206,7 +206,7 @@ function serve(
     const waitsForResult = receiver.ended !== undefined;
     if (waitsForResult) calls.begin();
     const fail = (error: unknown): void => answer.fail(error);
-    let asked = 0;
+    let received = 0;
     let held = 0;
     const hold = (bytes: number): void => {
       unfinished.bytes += bytes - held;
@@ -217,8 +217,8 @@ function serve(
       data(chunk) {
         try {
           const messages = frames.push(chunk);
-          if (waitsForResult) asked += messages.reduce((sum, { length }) => sum + length, 0);
-          hold(asked + frames.waitingBytes);
+          received += chunk.length;
+          hold(waitsForResult ? received : frames.waitingBytes);
           for (const message of messages) receiver.message(message)?.catch(fail);
         } catch (error) {
           fail(error instanceof FrameError ? frameRefusal(error) : error);
