@@ -10,9 +10,9 @@ import type { Picker } from "./picking.ts";
 import { isOutlier, type Outcomes } from "./rate-test.ts";
 
 /**
- * policy: the policy's choice among those that are well. probe: to find out whether a failing host
- * is well again. panic: too many are out, so all take part. spilled: the zone is not well, or busy.
- * again: nobody is left that this call has not tried.
+ * policy: the policy's choice among those that are well. probe: to find out whether a failing or
+ * slow host is well again. panic: too many are out, so all take part. spilled: the zone is not
+ * well, or busy. again: nobody is left that this call has not tried.
  */
 export type PickReason = "policy" | "probe" | "panic" | "spilled" | "again";
 
@@ -20,6 +20,11 @@ export type PickReason = "policy" | "probe" | "panic" | "spilled" | "again";
 export interface Picked<E> {
   readonly endpoint: E;
   readonly reason: PickReason;
+  /**
+   * A call that may be made again should give up after so many milliseconds and go elsewhere: a
+   * slow host that has not answered by then is slow still. Infinity for nearly all.
+   */
+  readonly patienceMs: number;
   /**
    * May be told more than once: the first byte came, then the connection broke.
    *
@@ -33,7 +38,7 @@ export interface Picked<E> {
 export interface PickOptions {
   /** Endpoints already tried: taken only when there is no other. */
   readonly exclude?: ReadonlySet<string>;
-  /** May this call find out whether a failing host is well? False for what cannot be repeated. */
+  /** May this call find out whether a host is well again? False for what cannot be repeated. */
   readonly mayProbe?: boolean;
   /** What the call is about, for policies with affinity. */
   readonly key?: string;
@@ -131,6 +136,7 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
   pick(now: number, options: PickOptions = noOptions): Picked<E> | undefined {
     if (this.#able.length === 0) return undefined;
     const { exclude } = options;
+    this.#meter.placing?.(options.mayProbe === true);
     if (exclude === undefined || exclude.size === 0) {
       return this.#pickFrom(this.#currentSet(now), now, options);
     }
@@ -220,9 +226,10 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
       host.health.probed(now);
       if (host.health.ejected) this.#set = undefined;
     }
-    host.meter.began?.(now);
+    const patienceMs = host.meter.began?.(now) ?? Number.POSITIVE_INFINITY;
     host.pending++;
-    return new Attempt(host, reason, this.#report);
+    const why = patienceMs < Number.POSITIVE_INFINITY ? "probe" : reason;
+    return new Attempt(host, why, patienceMs, this.#report);
   }
 
   readonly #report: Report<E> = (host, epoch, now, outcome, latencyMs) => {
@@ -285,13 +292,15 @@ type Report<E extends Candidate> = (
 
 class Attempt<E extends Candidate> implements Picked<E> {
   readonly reason: PickReason;
+  readonly patienceMs: number;
   readonly #host: HostState<E>;
   readonly endpoint: E;
   readonly #epoch: number;
   readonly #report: Report<E>;
   #held = true;
 
-  constructor(host: HostState<E>, reason: PickReason, report: Report<E>) {
+  constructor(host: HostState<E>, reason: PickReason, patienceMs: number, report: Report<E>) {
+    this.patienceMs = patienceMs;
     this.#host = host;
     this.endpoint = host.endpoint;
     this.#epoch = host.health.epoch;

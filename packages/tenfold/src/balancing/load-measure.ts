@@ -13,8 +13,11 @@ export interface HostMeter {
    * @param queued calls under way there, for a host of average weight.
    */
   load(now: number, queued: number): number;
-  /** A call goes out to it. */
-  began?(now: number): void;
+  /**
+   * A call goes out to it. Returns how many milliseconds it is worth waiting there if the call can
+   * go elsewhere after that; Infinity unless it is one that finds out whether a slow host is well.
+   */
+  began?(now: number): number;
   /**
    * Takes in how an attempt went.
    *
@@ -29,6 +32,8 @@ export interface HostMeter {
 /** What is measured of the hosts of one pool. */
 export interface PoolMeter {
   host(): HostMeter;
+  /** A call is about to be placed; may it leave a host that is slow for another one? */
+  placing?(mayLeave: boolean): void;
 }
 
 /** What "load" means; each pool gets a meter of its own. Apart from how one picks by it. */

@@ -18,6 +18,9 @@ export const peakEwmaLoadDefaults: Readonly<Required<PeakEwmaLoadOptions>> = Obj
   failureMsMin: 200,
 });
 
+/** A slow host is taken only where the others have so many times its load. */
+const lateRatio = 4;
+
 /**
  * Load is latency times calls under way (Finagle's peak EWMA), plus a penalty for failing: a host
  * that fails in a millisecond otherwise looks like the best one. The penalty is relative to the
@@ -25,8 +28,8 @@ export const peakEwmaLoadDefaults: Readonly<Required<PeakEwmaLoadOptions>> = Obj
  * moves nothing, and one success lifts it.
  *
  * A slow host is not forgiven by the mere passing of time, since its few calls would show in the
- * p99 again and again; it is asked now and then (`SlowProbes`) and comes back with three quick
- * answers in a row.
+ * p99 again and again; it is asked now and then and comes back with four quick answers in a row
+ * (`SlowProbes`).
  *
  * @throws TENFOLD_OPTION_INVALID
  */
@@ -36,8 +39,14 @@ export function peakEwmaLoad(options: PeakEwmaLoadOptions = {}): LoadMeasure {
   numberOption("failurePenalty", limits.failurePenalty, { min: 1, max: 1_000, whole: false });
   numberOption("failureMsMin", limits.failureMsMin, { min: 1, max: 60_000 });
   return () => {
-    const pool = { mean: decayedMean(limits.decayMs), answers: 0, probedAt: 0, probedAtMs: 0 };
-    return { host: () => hostMeter(pool, limits) };
+    const mean = decayedMean(limits.decayMs);
+    const pool = { mean, mayLeave: false, answers: 0, probedAt: 0, probedAtMs: 0 };
+    return {
+      host: () => hostMeter(pool, limits),
+      placing(mayLeave) {
+        pool.mayLeave = mayLeave;
+      },
+    };
   };
 }
 
@@ -45,6 +54,7 @@ function hostMeter(pool: PoolPace, limits: Required<PeakEwmaLoadOptions>): HostM
   const latency = heldPeak(limits.decayMs, pool.mean);
   const probes = new SlowProbes(pool);
   const penalty = peakEwma(limits.decayMs);
+  const isSlow = (now: number): boolean => probes.isLate || latency.isSlow(now);
   const failed = (now: number, latencyMs: number, strain: number): void => {
     const pooled = pool.mean.estimate(now);
     const relative = Number.isNaN(pooled) ? 0 : pooled * limits.failurePenalty;
@@ -61,21 +71,20 @@ function hostMeter(pool: PoolPace, limits: Required<PeakEwmaLoadOptions>): HostM
         return Math.max(1, failing) * (queued + 1);
       }
       // Pending calls may be streams that never end, and what once failed may fail no more.
-      if (!(failing >= pool.mean.estimate(now)) && latency.isSlow(now) && probes.isDue(now))
-        return 0;
+      if (!(failing >= pool.mean.estimate(now)) && isSlow(now) && probes.isDue(now)) return 0;
       const extra = Number.isNaN(failing) ? 0 : failing;
-      return (Math.max(1, known) + extra) * (queued + 1);
+      const load = (Math.max(1, known) + extra) * (queued + 1);
+      return probes.isLate ? load * lateRatio : load;
     },
-    began(now) {
-      if (latency.isSlow(now)) probes.began(now);
-    },
+    began: (now) => (isSlow(now) ? probes.began(now) : Number.POSITIVE_INFINITY),
     record(now, outcome, latencyMs, strain) {
       if (outcome === "failure") return failed(now, latencyMs, strain);
       if (outcome === "success") {
-        const isWell = latency.isSlow(now) && probes.answered(now, latencyMs);
+        const isWell = probes.answered(now, latencyMs, isSlow(now));
         if (isWell) latency.reset(now, pool.mean.estimate(now));
         else latency.record(now, latencyMs);
-        pool.mean.record(now, latencyMs);
+        // How long one host takes that is slow by itself says nothing of the others.
+        if (!probes.isLateAlone) pool.mean.record(now, latencyMs);
         pool.answers++;
         penalty.reset(now, Number.NaN);
         return;
@@ -83,7 +92,7 @@ function hostMeter(pool: PoolPace, limits: Required<PeakEwmaLoadOptions>): HostM
       // It would have taken at least so long; less than the estimate says nothing.
       const known = latency.estimate(now);
       if (Number.isNaN(known) || latencyMs > known) latency.record(now, latencyMs);
-      probes.unanswered(now);
+      probes.unanswered(now, latencyMs);
     },
     save(now) {
       const known = latency.estimate(now);

@@ -6,50 +6,105 @@ import { decayedMean, heldPeak } from "./latency-estimate.ts";
 import { randomChoices } from "./random-choices.ts";
 import { SlowProbes } from "./slow-probes.ts";
 
+function emptyPool() {
+  const mean = decayedMean(10_000);
+  return { mean, mayLeave: true, answers: 0, probedAt: 0, probedAtMs: 0 };
+}
+
 function stand() {
-  const pool = { mean: decayedMean(10_000), answers: 0, probedAt: 0, probedAtMs: 0 };
+  const pool = emptyPool();
   pool.mean.record(0, 10);
   const probes = new SlowProbes(pool);
-  probes.answered(0, 1_000);
+  probes.answered(0, 1_000, true);
   return { pool, probes };
 }
 
 describe("a slow host", () => {
   it("is due after many answers of its pool, or fewer and some time", () => {
     const { pool, probes } = stand();
+    pool.answers = 249;
+    expect(probes.isDue(1_250)).toBe(false);
+    pool.answers = 250;
+    expect(probes.isDue(1_249)).toBe(false);
+    expect(probes.isDue(1_250)).toBe(true);
+    pool.answers = 500;
+    expect(probes.isDue(249)).toBe(false);
+    expect(probes.isDue(250)).toBe(true);
+  });
+
+  it("is due half as often for a call that has to wait for the answer", () => {
+    const { pool, probes } = stand();
+    pool.mayLeave = false;
     pool.answers = 499;
     expect(probes.isDue(2_500)).toBe(false);
     pool.answers = 500;
     expect(probes.isDue(2_499)).toBe(false);
     expect(probes.isDue(2_500)).toBe(true);
-    pool.answers = 1_000;
-    expect(probes.isDue(249)).toBe(false);
-    expect(probes.isDue(250)).toBe(true);
   });
 
   it("waits its turn when another one was asked just now", () => {
     const { pool, probes } = stand();
     pool.answers = 1_000;
-    pool.probedAt = 501;
+    pool.probedAt = 751;
     expect(probes.isDue(5_000)).toBe(false);
-    pool.probedAt = 500;
+    pool.probedAt = 750;
     expect(probes.isDue(5_000)).toBe(true);
   });
 
-  it("is well again after three quick answers in a row, not after one", () => {
+  it("is well again after four quick answers in a row, not after one", () => {
     const { pool, probes } = stand();
     pool.answers = 1_000;
     probes.began(5_000);
-    expect(probes.answered(5_000, 19)).toBe(false);
+    expect(probes.answered(5_000, 19, true)).toBe(false);
     expect(probes.isDue(5_000)).toBe(true);
-    expect(probes.answered(5_001, 21)).toBe(false);
+    expect(probes.answered(5_001, 21, true)).toBe(false);
     expect(probes.isDue(5_001)).toBe(false);
     pool.answers = 2_000;
     probes.began(9_000);
-    expect(probes.answered(9_000, 1)).toBe(false);
-    expect(probes.answered(9_001, 1)).toBe(false);
-    expect(probes.answered(9_002, 1)).toBe(true);
-    expect(probes.isDue(9_003)).toBe(false);
+    expect(probes.answered(9_000, 1, true)).toBe(false);
+    expect(probes.answered(9_001, 1, true)).toBe(false);
+    expect(probes.answered(9_002, 1, true)).toBe(false);
+    expect(probes.answered(9_003, 1, true)).toBe(true);
+    expect(probes.isDue(9_004)).toBe(false);
+  });
+});
+
+describe("a host is late", () => {
+  /** In turn with another host, which takes `otherMs`. */
+  const answers = (many: readonly number[], otherMs: number): SlowProbes => {
+    const { pool, probes } = stand();
+    const other = new SlowProbes(pool);
+    for (const latencyMs of many) {
+      other.answered(0, otherMs, false);
+      probes.answered(0, latencyMs, false);
+    }
+    return probes;
+  };
+  const late = (count: number): number[] => Array.from({ length: count }, () => 20);
+
+  it("when six answers more are late than are quick", () => {
+    expect(answers(late(4), 10).isLate).toBe(false);
+    expect(answers(late(5), 10).isLate).toBe(true);
+    expect(answers([...late(4), 19, 20], 10).isLate).toBe(false);
+    expect(answers([...late(4), 19, 20, 20], 10).isLate).toBe(true);
+  });
+
+  it("not when the others are: a pause of the caller's makes all of them late", () => {
+    expect(answers(late(100), 500).isLate).toBe(false);
+  });
+
+  it("not before there is a mean", () => {
+    const probes = new SlowProbes(emptyPool());
+    for (let i = 0; i < 100; i++) probes.answered(0, 1_000, false);
+    expect(probes.isLate).toBe(false);
+  });
+
+  it("when a caller went away after longer than a quick answer takes", () => {
+    const { probes } = stand();
+    for (let i = 0; i < 100; i++) probes.unanswered(0, 19);
+    expect(probes.isLate).toBe(false);
+    for (let i = 0; i < 6; i++) probes.unanswered(0, 20);
+    expect(probes.isLate).toBe(true);
   });
 });
 
@@ -92,6 +147,52 @@ it("gets at most one call in five hundred while it is slow, for however long", (
 it("has its part back within five seconds after one long pause", () => {
   const share = shareOf((at) => (at > 10_000 && at < 10_100 ? 1_000 : 10), 15_000, 20_000);
   expect(share).toBeGreaterThan(0.2);
+});
+
+it("gets no more when the others are busy", () => {
+  const hosts = balancer({ random: seededRandom("busy"), slowStartMs: 0 });
+  hosts.update(["s0", "s1", "s2", "s3"].map((id) => ({ id, weight: 1 })));
+  const underWay: { endsAt: number; end: () => void }[] = [];
+  let [here, all] = [0, 0];
+  for (let at = 0; at < 120_000; at += 5) {
+    for (const call of underWay.filter(({ endsAt }) => endsAt <= at)) {
+      underWay.splice(underWay.indexOf(call), 1);
+      call.end();
+    }
+    // Ten calls at a time, of 50 ms each, so that a host has three of them.
+    for (let call = 0; call < (at % 50 === 0 ? 10 : 0); call++) {
+      const pick = picked(hosts, at);
+      const isHere = pick.endpoint.id === "s0";
+      const tookMs = isHere && at > 5_000 ? 500 : 50;
+      const end = (): void => {
+        pick.report(at + tookMs, "success", tookMs);
+        pick.release();
+      };
+      underWay.push({ endsAt: at + tookMs, end });
+      if (at > 10_000) all++;
+      if (at > 10_000 && isHere) here++;
+    }
+  }
+  expect(here / all).toBeLessThanOrEqual(1 / 400);
+  expect(here).toBeGreaterThan(0);
+});
+
+it("a call that finds out about a slow host is one to be left soon", () => {
+  const hosts = balancer({ random: seededRandom("patience"), slowStartMs: 0 });
+  hosts.update(["s0", "s1", "s2", "s3"].map((id) => ({ id, weight: 1 })));
+  let probes = 0;
+  for (let at = 0; at < 60_000; at += 5) {
+    const pick = picked(hosts, at);
+    const isSlow = pick.endpoint.id === "s0" && at > 1_000;
+    if (pick.reason === "probe") {
+      probes++;
+      expect(pick.endpoint.id).toBe("s0");
+      expect(pick.patienceMs).toBeCloseTo(20, 0);
+    } else expect(pick.patienceMs).toBe(Number.POSITIVE_INFINITY);
+    pick.report(at, "success", isSlow ? 100 : 10);
+    pick.release();
+  }
+  expect(probes).toBeGreaterThan(10);
 });
 
 type Hosts = ReturnType<typeof balancer<{ readonly id: string; readonly weight: number }>>;

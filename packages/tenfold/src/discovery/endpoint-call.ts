@@ -1,5 +1,6 @@
 import type { Picked } from "../balancing/balancer.ts";
 import type { AttemptFailure } from "../resilience/retry.ts";
+import type { Timer } from "../runtime/clock.ts";
 import { isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import { AnswerHead } from "./answer-head.ts";
 import type { CallCore } from "./call-core.ts";
@@ -22,6 +23,7 @@ const noHead = new AnswerHead(0, {}, "");
  */
 export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   failure: AttemptFailure | undefined;
+  left = false;
   protected answer: AnswerHead = noHead;
   readonly endpoint: Endpoint;
   protected readonly parts: CallParts;
@@ -31,6 +33,7 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   protected readonly reject: (error: Error) => void;
   readonly #picked: Picked<Endpoint>;
   readonly #beganAt: number;
+  #patience: Timer | undefined;
 
   constructor(
     parts: CallParts,
@@ -66,10 +69,15 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   start(request: AttemptRequest, over?: Dispatcher): void {
     const route = this.trip.route as Route;
     (request as { origin?: string }).origin = route.origin;
+    const { patienceMs } = this.trip;
+    if (patienceMs < Number.POSITIVE_INFINITY) {
+      this.#patience = this.parts.runtime.clock.setTimer(patienceMs, () => this.#leave());
+    }
     this.exchange.start(route, over ?? route.dispatcher, request as DispatchOptions);
   }
 
   head(answer: AnswerHead): void {
+    this.#patience?.cancel();
     this.answer = answer;
     this.trip.sent++;
     const now = this.parts.runtime.clock.now();
@@ -86,6 +94,7 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
 
   failed(failure: AttemptFailure, error: Error): void {
     const { answered } = this.exchange;
+    this.#patience?.cancel();
     this.#picked.release();
     // No endpoint would be sent this request, so none is asked next.
     if (isRefusedByUs(error)) {
@@ -104,6 +113,7 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   giveUp(cause: Error, outcome: "failure" | "cancelled"): void {
     const { exchange } = this;
     if (exchange.over) return;
+    this.#patience?.cancel();
     const failure = exchange.sent ? "noAnswer" : "neverSent";
     if (!exchange.answered && exchange.sent) this.trip.sent++;
     exchange.abort(cause);
@@ -114,6 +124,14 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
 
   discard(): void {
     this.giveUp(new Error("the answer is not used"), "cancelled");
+  }
+
+  #leave(): void {
+    if (this.exchange.over || !this.trip.canSend()) return;
+    const cause = new Error(`${this.endpoint.id} is slow still`);
+    this.left = true;
+    this.giveUp(cause, "cancelled");
+    this.reject(cause);
   }
 
   #report(outcome: "failure" | "cancelled" | undefined, failure: AttemptFailure): void {

@@ -70,6 +70,8 @@ class Picks {
     call.record("picked", reason, 0, endpoint.id);
     metrics.picked(endpoint.id);
     trip.picked = picked;
+    const isLast = this.#isLast(trip);
+    trip.patienceMs = call.mayFollow && !isLast ? picked.patienceMs : Number.POSITIVE_INFINITY;
     trip.route = route(endpoint, call.at);
     trip.underWay = undefined;
     // So that an endpoint that hangs costs one attempt and not the whole deadline.
@@ -111,7 +113,7 @@ class Picks {
     if (!trip.canSend()) call.mayRetry = false;
     this.#spare(call);
     if (!isFree(call, trip, failure) || !trip.canSend()) throw error;
-    call.record("rerouted", failure, 0, id);
+    call.record("rerouted", trip.underWay?.left ? "slow" : failure, 0, id);
     this.#options.metrics.retried(failure);
     const next = (again: Call) =>
       this.#isEverywhere(trip) ? this.#wait(again, trip) : this.#go(again, trip);
@@ -160,14 +162,21 @@ class Picks {
     call.beganAt = call.at;
   }
 
+  #isLast({ tried }: Trip): boolean {
+    return (tried?.size ?? 0) + 1 >= this.#options.pool.size;
+  }
+
   #isEverywhere({ tried }: Trip): boolean {
     return (tried?.size ?? 0) >= this.#options.pool.size;
   }
 }
 
-/** No server had it; or one had closed the kept connection just then, which happens once. */
+/**
+ * No server had it; or a slow one that was asked is left for another; or one had closed the kept
+ * connection just then, which happens once.
+ */
 function isFree(call: Call, trip: Trip, failure: AttemptFailure): boolean {
-  if (failure === "neverSent") return true;
+  if (failure === "neverSent" || trip.underWay?.left) return true;
   return failure === "closedIdle" && call.mayRepeat && trip.closedIdle++ === 0;
 }
 

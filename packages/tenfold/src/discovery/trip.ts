@@ -7,6 +7,8 @@ import type { Route } from "./exchange.ts";
 export interface UnderWay {
   /** What it ended with, if it ended without an answer. */
   readonly failure: AttemptFailure | undefined;
+  /** It was left for another endpoint: a slow one that was asked, and is slow still. */
+  readonly left: boolean;
   /** Gives it up wherever it is. */
   giveUp(cause: Error, outcome: "failure" | "cancelled"): void;
   /** Its answer will not be used. */
@@ -26,6 +28,8 @@ export class Trip {
   /** Endpoints that had their chance since it last waited. */
   tried: Set<string> | undefined;
   picked: Picked<Endpoint> | undefined;
+  /** After so long without an answer it goes elsewhere. */
+  patienceMs = Number.POSITIVE_INFINITY;
   route: Route | undefined;
   underWay: UnderWay | undefined;
   /** How the last attempt ended, if not well. */

@@ -9,8 +9,19 @@ it("keeps the last decisions, oldest first, and finds those of a call", () => {
     log.record({ at: number * 10, number, attempt: 1 }, "retried", "failure", 7, "a");
   }
   expect(log.list().map(({ call }) => call)).toEqual([3, 4, 5]);
-  expect(log.list(4)).toEqual([
-    { at: 40, call: 4, attempt: 1, kind: "retried", why: "failure", ms: 7, endpoint: "a" },
+  const decision = { kind: "retried", why: "failure", ms: 7, endpoint: "a" };
+  expect(log.list(4)).toEqual([{ at: 40, order: 3, call: 4, attempt: 1, ...decision }]);
+});
+
+it("counts with others, so that their decisions can be put in order", () => {
+  const counted = { decisions: 0 };
+  const logs = [decisionLog(8, counted), decisionLog(8, counted)] as const;
+  for (const at of [0, 1, 1, 0]) {
+    logs[at]?.record({ at: 10, number: 1, attempt: 1 }, "held", "", 0, "");
+  }
+  expect(logs.map((log) => log.list().map(({ order }) => order))).toEqual([
+    [0, 3],
+    [1, 2],
   ]);
 });
 

@@ -3,7 +3,7 @@ import { numberOption } from "../runtime/options.ts";
 /**
  * What a policy did with a call. picked: `endpoint` was chosen, `why` is the balancer's reason.
  * held: no endpoint took it, so it waits. rerouted: to another endpoint at once, because no server
- * had the request.
+ * had the request, or one that was slow and was asked again is slow still.
  */
 export type DecisionKind =
   | "picked"
@@ -40,18 +40,25 @@ export interface DecidedCall {
   readonly attempt: number;
 }
 
+/** A decision and its place among those of all logs that count together. */
+export type CountedDecision = Decision & { readonly order: number };
+
 /** The last decisions of a policy: columns that are written round and round. */
 export interface DecisionLog {
   /** O(1), without allocation. */
   record(of: DecidedCall, kind: DecisionKind, why: string, ms: number, endpoint: string): void;
   /** Oldest first; of one call if its number is given. */
-  list(call?: number): Decision[];
+  list(call?: number): CountedDecision[];
 }
 
-/** @param entriesMax 1 … 1,000,000. @throws TENFOLD_OPTION_INVALID */
-export function decisionLog(entriesMax: number): DecisionLog {
+/**
+ * @param entriesMax 1 … 1,000,000. @param counted decisions so far; logs of one policy share it.
+ * @throws TENFOLD_OPTION_INVALID
+ */
+export function decisionLog(entriesMax: number, counted = { decisions: 0 }): DecisionLog {
   const size = numberOption("entriesMax", entriesMax, { min: 1, max: 1_000_000 });
   const ats = new Float64Array(size);
+  const orders = new Float64Array(size);
   const calls = new Float64Array(size);
   const times = new Float64Array(size);
   const attempts = new Uint8Array(size);
@@ -63,6 +70,7 @@ export function decisionLog(entriesMax: number): DecisionLog {
     record(of, kind, why, ms, endpoint) {
       const slot = state.next;
       ats[slot] = of.at;
+      orders[slot] = counted.decisions++;
       calls[slot] = of.number;
       attempts[slot] = of.attempt;
       kinds[slot] = kind;
@@ -74,10 +82,11 @@ export function decisionLog(entriesMax: number): DecisionLog {
     },
     list(call) {
       const first = state.used < size ? 0 : state.next;
-      const all = Array.from({ length: state.used }, (_, age): Decision => {
+      const all = Array.from({ length: state.used }, (_, age): CountedDecision => {
         const slot = (first + age) % size;
         return {
           at: ats[slot] as number,
+          order: orders[slot] as number,
           call: calls[slot] as number,
           attempt: attempts[slot] as number,
           kind: kinds[slot] as DecisionKind,

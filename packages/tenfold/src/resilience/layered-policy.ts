@@ -92,14 +92,15 @@ export function layeredPolicy(
   options: PolicyOptions = {},
 ): CallPolicy {
   const { clock, random } = runtimeWith(options.runtime);
+  const counted = { decisions: 0 };
   return policyOver(layers, {
     name: options.name ?? policyDefaults.name,
     clock,
     ends: new EndTimes(clock),
     random,
-    decisions: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax),
-    changes: decisionLog(changesMax),
-    picks: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax),
+    decisions: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax, counted),
+    changes: decisionLog(changesMax, counted),
+    picks: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax, counted),
     calls: { count: 0 },
     idempotent: options.idempotent ?? policyDefaults.idempotent,
     classifyResult: options.classifyResult,
@@ -144,7 +145,7 @@ function policyOver(layers: readonly CallLayer[], parts: PolicyParts): CallPolic
     explain(call) {
       const { changes, picks, decisions } = parts;
       const all = [...changes.list(call), ...picks.list(call), ...decisions.list(call)];
-      return all.sort((a, b) => a.at - b.at);
+      return all.sort((a, b) => a.order - b.order).map(({ order, ...decision }) => decision);
     },
     withLayer(layer, judge = {}) {
       const { classifyResult = judge.classifyResult, classifyError = judge.classifyError } = parts;

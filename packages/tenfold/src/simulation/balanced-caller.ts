@@ -19,7 +19,7 @@ export function balancedCaller(options: BalancedCallerOptions): Caller {
   const { balancer, attemptsMax = 3, tryTimeoutMs = 2_000 } = options;
   const { onCall, mayRetry = () => true } = options;
 
-  const attempt = (line: Line, tried: Set<string>, key: string): void => {
+  const attempt = (line: Line, tried: Set<string>, key: string, number = 1): void => {
     const began = line.now();
     const picked = balancer.pick(began, { exclude: tried, mayProbe: true, key });
     if (picked === undefined) {
@@ -27,7 +27,6 @@ export function balancedCaller(options: BalancedCallerOptions): Caller {
       return;
     }
     tried.add(picked.endpoint.id);
-    const number = tried.size;
     let settled = false;
     const settle = (ok: boolean): void => {
       if (settled) return;
@@ -36,10 +35,18 @@ export function balancedCaller(options: BalancedCallerOptions): Caller {
       picked.report(now, ok ? "success" : "failure", now - began);
       picked.release();
       if (ok || number >= attemptsMax || !mayRetry(now)) line.end(ok);
-      else attempt(line, tried, key);
+      else attempt(line, tried, key, number + 1);
     };
     line.send(picked.endpoint.id, settle);
     line.after(tryTimeoutMs, () => settle(false));
+    if (picked.patienceMs >= tryTimeoutMs) return;
+    line.after(picked.patienceMs, () => {
+      if (settled) return;
+      settled = true;
+      picked.report(line.now(), "cancelled", line.now() - began);
+      picked.release();
+      attempt(line, tried, key, number);
+    });
   };
   return {
     call(arrival, line) {

@@ -75,6 +75,21 @@ describe("a replay", () => {
   });
 });
 
+it("a client does not wait for a slow server that it asks again", () => {
+  const slow: Fault = { kind: "slow", server: "b", fromMs: 0, toMs: 60_000, factor: 20 };
+  const busy = openLoop({ seed: "slow", durationMs: 30_000, perSecond: 400, clients: 1 });
+  const { calls, picks } = replay({ trace: busy, servers, faults: [slow], caller: callerWith() });
+  const asked = picks.filter(({ server, atMs }) => server === "b" && atMs > 10_000);
+  expect(asked.length).toBeGreaterThan(10);
+  // Twice the mean there, and an answer of a server that is well.
+  const waits = asked.map(({ call }) => {
+    const { arrival, attempts, endMs, ok } = calls[call] as (typeof calls)[0];
+    return { attempts, ok, isLong: endMs - arrival.atMs > 150 };
+  });
+  expect(new Set(waits.map(({ isLong }) => isLong))).toEqual(new Set([false]));
+  expect(waits.filter(({ attempts }) => attempts === 2).length).toBeGreaterThan(10);
+});
+
 it("a client with queues keeps each server to its limit, and ends every call", () => {
   const one = openLoop({ seed: "queued", durationMs: 3_000, perSecond: 500, clients: 1 });
   const busy = new Map<string, number>();
