@@ -56,7 +56,7 @@ function judge(lab: Lab, run: RealRun): void {
   figure("one of 4 is 10x slower: full share after healing", healed, "s");
   const thawed = realPhases.frozen[0] + 1;
   const afterFreeze = secondsBack(run, realFaults.frozen, thawed);
-  figure("frozen for 1 s, 1 of 4: full share after", afterFreeze, "s");
+  figure("frozen for 1 s, 1 of 4: full share after", afterFreeze, "s", 5);
   const all = run.figures(own, [realPhases.well[0], realPhases.wellAgain[1]]);
   figure("all phases: failed calls", all.failed * 100, "%", 0.1);
   figure("all phases: attempts per call", all.attemptsPerCall, "", 1.05);

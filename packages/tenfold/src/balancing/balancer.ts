@@ -2,6 +2,7 @@ import { type BalancerLimits, type BalancerOptions, balancerLimits } from "./bal
 import { type BalancerState, checkBalancerState } from "./balancer-state.ts";
 import { type Candidate, checkWeight, isSameInstance } from "./candidate.ts";
 import { ejectedMax, ejection } from "./ejection.ts";
+import { type EndpointView, endpointView } from "./endpoint-view.ts";
 import { HostState } from "./host.ts";
 import { type HostSet, hostSet } from "./host-set.ts";
 import type { Outcome, PoolMeter } from "./load-measure.ts";
@@ -60,6 +61,8 @@ export interface Balancer<E extends Candidate> {
   readonly size: number;
   /** Is there one that takes calls and has not failed since it last went well? O(n). */
   readonly hasWell: boolean;
+  /** By what the next choice is made, of those that take calls. O(n). */
+  view(now: number): EndpointView[];
   /** What was learned of the endpoints, as JSON. Calls under way are not in it. */
   save(now: number): BalancerState;
   /**
@@ -147,6 +150,10 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
     // For its slow starts: they begin when a host is first looked at.
     this.#currentSet(now);
     return this.#pickFrom(hostSet(untried, now, this.#limits), now, options);
+  }
+
+  view(now: number): EndpointView[] {
+    return this.#able.map((host) => endpointView(host, now));
   }
 
   save(now: number): BalancerState {

@@ -15,6 +15,7 @@ export {
   dynamicWeightedDefaults,
 } from "./dynamic-weighted.ts";
 export type { SavedEjection } from "./ejection.ts";
+export type { EndpointView } from "./endpoint-view.ts";
 export { fullScan } from "./full-scan.ts";
 export type { Host } from "./host.ts";
 export { decayedMean, type LatencyEstimate, peakEwma } from "./latency-estimate.ts";

@@ -1,5 +1,6 @@
 import { type Balancer, balancer, type Picked, type PickOptions } from "../balancing/balancer.ts";
 import type { BalancerOptions } from "../balancing/balancer-options.ts";
+import type { EndpointView } from "../balancing/endpoint-view.ts";
 import { errorText } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";
@@ -24,6 +25,8 @@ export interface EndpointPool {
   /** The resolver has given a list, be it an empty one, or will give none. */
   readonly listed: boolean;
   pick(now: number, options: PickOptions): Picked<Endpoint> | undefined;
+  /** By what the next pick is made. */
+  view(now: number): EndpointView[];
   /**
    * Waits until there is something new to try: another list, a call that went well, or about
    * `delayMs`, longer the more are waiting, so that a dead service is asked at a steady rate; never
@@ -94,6 +97,7 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
       return isListed;
     },
     pick: (now, pickOptions) => choice.pick(now, pickOptions),
+    view: (now) => choice.view(now),
     wait(delayMs, atMostMs, signal) {
       if (signal?.aborted || stop.signal.aborted) return Promise.resolve();
       return new Promise((resolve) => {

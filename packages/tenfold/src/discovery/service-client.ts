@@ -1,3 +1,4 @@
+import type { EndpointView } from "../balancing/endpoint-view.ts";
 import type { IncomingCall } from "../resilience/call-chain.ts";
 import type { CallContext, CallOptions } from "../resilience/call-layer.ts";
 import type { Decision } from "../resilience/decision-log.ts";
@@ -89,6 +90,8 @@ export interface ServiceClient {
    * by the `call` of its reply or fault.
    */
   explain(call?: number): Decision[];
+  /** The endpoints as of now, and by what the next call chooses among them. O(n). */
+  endpoints(): EndpointView[];
   /** Cuts what is under way. Idempotent. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -133,6 +136,7 @@ export function createServiceClient(service: string, options: ServiceClientOptio
     },
     fetch: (path, init) => fetchCall(core, limits, path, init),
     explain: (call) => core.policy.explain(call),
+    endpoints: () => core.pool.view(runtime.clock.now()),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -73,6 +73,11 @@ describe("a call that finds out about a slow endpoint", () => {
       ]);
     }
     expect(seen).toEqual(Array.from({ length: 20 }, () => "cancelled"));
+    const loads = client.endpoints().map(({ pending, load }) => [pending, load]);
+    expect(loads).toEqual([
+      [0, 20],
+      [0, Number.POSITIVE_INFINITY],
+    ]);
   });
 
   it("leaves a streamed call too", async () => {
