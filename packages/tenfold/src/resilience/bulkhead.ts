@@ -94,7 +94,7 @@ export function bulkhead<W>(options: BulkheadOptions = {}): Bulkhead<W> {
     },
     wait(now, value, atMostMs = waitMs) {
       if (waiting >= waitersMax) return undefined;
-      const longMs = Math.max(0, Math.min(waitMs, atMostMs));
+      const longMs = atMostMs < waitMs ? Math.max(0, atMostMs) : waitMs;
       const node: Node<W> = {
         value,
         waitMs: longMs,

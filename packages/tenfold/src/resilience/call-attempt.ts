@@ -1,6 +1,6 @@
 import { TenfoldError } from "../runtime/errors.ts";
 import { outgoingHeaderList, outgoingHeaders } from "./call-chain.ts";
-import { type Call, type CallContext, KeptPlace } from "./call-layer.ts";
+import { type Call, type CallContext, KeptPlace, readClock } from "./call-layer.ts";
 import { deadlineMsMax } from "./deadline.ts";
 import type { Ending } from "./end-times.ts";
 
@@ -47,7 +47,10 @@ class Attempt implements CallContext, Ending {
   }
 
   remainingMs(): number {
-    return Math.max(0, Math.min(this.#limitMs, this.endsAt - this.#call.parts.clock.now()));
+    const { deadline, parts } = this.#call;
+    const now = readClock(parts);
+    const leftMs = deadline?.remainingMs(now) ?? deadlineMsMax;
+    return Math.max(0, Math.min(this.#limitMs, this.endsAt - now, leftMs));
   }
 
   headers(): Record<string, string> {

@@ -7,6 +7,7 @@ import type { CallOutcome } from "./circuit-breaker.ts";
 import { type Deadline, deadlineMsMax } from "./deadline.ts";
 import type { DecisionKind, DecisionLog } from "./decision-log.ts";
 import type { EndTimes } from "./end-times.ts";
+import { nowMax } from "./steady-time.ts";
 
 export type LayerKind =
   | "deadline"
@@ -99,6 +100,8 @@ export interface PolicyParts {
   readonly picks: DecisionLog;
   /** Calls so far: where their numbers come from. */
   readonly calls: { count: number };
+  /** The clock's last reading that was a time: what counts while it says nothing. */
+  readonly lastRead: { at: number };
   readonly idempotent: boolean;
   readonly classifyResult: ((value: unknown) => Judgement) | undefined;
   readonly classifyError: ((error: unknown) => Judgement | undefined) | undefined;
@@ -109,7 +112,8 @@ export class Call {
   readonly parts: PolicyParts;
   readonly number: number;
   readonly run: (context: CallContext) => unknown;
-  readonly signal: AbortSignal | undefined;
+  /** The caller's; on a clock that may be set the deadline layer adds its own end to it. */
+  signal: AbortSignal | undefined;
   readonly incoming: IncomingCall;
   /** Of this call, checked; undefined leaves it to the deadline layer. */
   readonly deadlineMs: number | undefined;
@@ -147,6 +151,8 @@ export class Call {
   fault: FaultReason | undefined = undefined;
   /** What it was turned away with. */
   refusal: TenfoldError | undefined = undefined;
+  /** Its time was up by a timer, and by the clock not yet. */
+  overtime: TenfoldError | undefined = undefined;
   /** The result goes on after it was given. */
   place: KeptPlace | undefined = undefined;
 
@@ -162,7 +168,7 @@ export class Call {
     this.run = run;
     this.signal = options?.signal;
     this.incoming = options?.incoming ?? firstCall;
-    this.at = parts.clock.now();
+    this.at = readClock(parts);
     this.mayRetryBelow = this.incoming.mayRetry;
     this.idempotent = options?.idempotent ?? parts.idempotent;
     this.subject = options?.subject;
@@ -172,7 +178,7 @@ export class Call {
 
   /** To be called after every wait. */
   waited(): void {
-    this.at = this.parts.clock.now();
+    this.at = readClock(this.parts);
   }
 
   remainingMs(): number {
@@ -189,12 +195,12 @@ export class Call {
     return undefined;
   }
 
-  /** The caller went away. */
+  /** The caller went away, or the call is over by its timer. */
   aborted(signal: AbortSignal): undefined {
     this.outcome = "ignored";
-    this.fault = undefined;
+    this.fault = this.overtime === undefined ? undefined : "deadline";
     this.mayRetry = false;
-    this.refusal = abortError(signal);
+    this.refusal = this.overtime ?? abortError(signal);
     return undefined;
   }
 
@@ -222,6 +228,13 @@ export class Call {
     if (this.outcome === "failure") this.fault = "failed";
     else if (this.outcome === "overload") this.fault = "overload";
   }
+}
+
+/** Now, as the clock says; where that is no time, as it said last. */
+export function readClock({ clock, lastRead }: PolicyParts): number {
+  const now = clock.now();
+  if (Math.abs(now) <= nowMax) lastRead.at = now;
+  return lastRead.at;
 }
 
 /** The bulkhead's place of a result that goes on. */

@@ -1,7 +1,7 @@
 import { TenfoldError } from "../runtime/errors.ts";
 import { numberOption } from "../runtime/options.ts";
 import type { Bulkhead } from "./bulkhead.ts";
-import { type Call, type CallHandler, type CallLayer, orReject } from "./call-layer.ts";
+import { type Call, type CallHandler, type CallLayer, orReject, readClock } from "./call-layer.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { CircuitState } from "./circuit-breaker-state.ts";
 import { deadlineAfter, deadlineMsMax } from "./deadline.ts";
@@ -24,9 +24,35 @@ export function deadlineLayer(deadlineMs: number): CallLayer {
       if (leftMs <= 0) return call.refuse("deadline", overAlready(call));
       call.deadline = deadlineAfter(call.at, leftMs);
       call.fairMs = Math.min(call.fairMs, deadlineMs / 2);
-      return inner(call);
+      return call.parts.ends.isSteady ? inner(call) : boundByTimer(inner, call, leftMs);
     },
   };
+}
+
+/**
+ * What the layers do by a clock that may be set ends by a timer all the same: as the caller's
+ * abort would end it, wherever the call is. The layers' own ends come first where the clock is
+ * right.
+ */
+function boundByTimer(
+  inner: CallHandler,
+  call: Call,
+  leftMs: number,
+): Promise<unknown> | undefined {
+  const bound = new AbortController();
+  const { parts, signal } = call;
+  const onAbort = (): void => bound.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = parts.clock.setTimer(Math.floor(leftMs) + 1, () => {
+    call.overtime = outOfTime(call, leftMs);
+    call.record("timedOut", "deadline", leftMs);
+    bound.abort(call.overtime);
+  });
+  call.signal = bound.signal;
+  return around(inner, call, () => {
+    timer.cancel();
+    signal?.removeEventListener("abort", onAbort);
+  });
 }
 
 /**
@@ -119,7 +145,7 @@ export function bulkheadLayer(places: Bulkhead<() => void>): CallLayer {
       return around(inner, call, (failed) => {
         const kept = failed ? undefined : call.place;
         if (kept === undefined) places.leave(call.at)?.value();
-        else kept.leaveAtEnd(() => places.leave(call.parts.clock.now())?.value());
+        else kept.leaveAtEnd(() => places.leave(readClock(call.parts))?.value());
       });
     };
     return (call) =>
@@ -150,6 +176,15 @@ function around(
 
 /** A guess: places come free as calls end, and nobody knows when that is. */
 const fullRetryMs = 100;
+
+function outOfTime({ attempt, idempotent, parts }: Call, limitMs: number): TenfoldError {
+  const { name } = parts;
+  return new TenfoldError(
+    "TENFOLD_DEADLINE_EXCEEDED",
+    `${name} did not answer within ${Math.round(limitMs)} ms.`,
+    { retryable: idempotent, details: { name, limitMs, attempt } },
+  );
+}
 
 function overAlready(call: Call): TenfoldError {
   return new TenfoldError(

@@ -49,10 +49,10 @@ export function callWindow(windowMs: number): CallWindow {
   };
   const turn = (at: number): void => {
     const part = Math.floor(at / partMs);
-    if (part <= last) return;
-    for (let old = Math.max(last + 1, part - windowParts + 1); old <= part; old++) {
-      empty(mod(old));
-    }
+    // Of a number so large that the next one is itself there is no part; nor of none.
+    if (!(part > last && part <= Number.MAX_SAFE_INTEGER)) return;
+    const skipped = Math.min(windowParts, part - last);
+    for (let step = 0; step < skipped; step++) empty(mod(part - step));
     last = part;
   };
   const clear = (): void => {

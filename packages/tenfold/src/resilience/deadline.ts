@@ -1,5 +1,6 @@
 import { TenfoldError } from "../runtime/errors.ts";
 import { invalidOption } from "../runtime/options.ts";
+import { crossedMsMax, nowMax } from "./steady-time.ts";
 
 /**
  * The header in which the time that is left travels, in milliseconds. Remaining time and not a
@@ -34,7 +35,10 @@ export function parseDeadline(value: string | undefined): number | undefined {
 /** The end of a call on the monotonic clock. */
 export interface Deadline {
   readonly at: number;
-  /** From 0 to what it was set to, whatever the clock does. */
+  /**
+   * From 0 to what it was set to, and never more than what it gave before: a clock that is set
+   * back gives no time back.
+   */
   remainingMs(now: number): number;
 }
 
@@ -42,13 +46,38 @@ export interface Deadline {
  * The deadline of a call that begins now. Below 0 counts as 0, which is over already; more than
  * `deadlineMsMax` as that.
  *
- * @throws TENFOLD_OPTION_INVALID when a time is no number.
+ * @throws TENFOLD_OPTION_INVALID when a time is no number, or `now` none of any date.
  */
 export function deadlineAfter(now: number, timeoutMs: number): Deadline {
-  if (Number.isNaN(now)) throw invalidOption("now", "a time in milliseconds", now);
+  if (!(Math.abs(now) <= nowMax)) throw invalidOption("now", "a time in milliseconds", now);
   if (Number.isNaN(timeoutMs)) throw invalidOption("timeoutMs", "milliseconds", timeoutMs);
   const longMs = Math.max(0, Math.min(deadlineMsMax, timeoutMs));
-  const at = now + longMs;
-  // A clock that was set back gives no more time than there was at the start.
-  return { at, remainingMs: (later) => Math.max(0, Math.min(longMs, at - later)) };
+  return new CallDeadline(now, longMs);
+}
+
+/** Of its own and without a `SteadyTime`, since every call has one. */
+class CallDeadline implements Deadline {
+  readonly at: number;
+  #leftMs: number;
+  #seen: number;
+  /** As `at`, moved along with a clock that was set back. */
+  #end: number;
+
+  constructor(now: number, longMs: number) {
+    this.at = now + longMs;
+    this.#leftMs = longMs;
+    this.#seen = now;
+    this.#end = this.at;
+  }
+
+  remainingMs(now: number): number {
+    if (now > this.#seen) {
+      if (now <= nowMax) this.#seen = now;
+    } else if (this.#seen - now > crossedMsMax && now >= -nowMax) {
+      this.#end -= this.#seen - now;
+      this.#seen = now;
+    }
+    this.#leftMs = Math.max(0, Math.min(this.#leftMs, this.#end - this.#seen));
+    return this.#leftMs;
+  }
 }

@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 
+import { systemClock } from "../runtime/clock.ts";
 import { virtualClock } from "../simulation/virtual-clock.ts";
 import { type Ending, EndTimes } from "./end-times.ts";
 
-function stand() {
+function stand(isSteady = true) {
   const clock = virtualClock();
   let timers = 0;
-  const ends = new EndTimes({
+  const counting: ConstructorParameters<typeof EndTimes>[0] = {
     now: () => clock.now(),
     setTimer(delayMs, run) {
       timers++;
@@ -22,7 +23,8 @@ function stand() {
         },
       };
     },
-  });
+  };
+  const ends = new EndTimes(counting, isSteady);
   const ended: [name: number, at: number][] = [];
   const begin = (name: number, inMs: number): Ending => {
     const endsAt = clock.now() + inMs;
@@ -81,4 +83,15 @@ it("lets one that ends take others with it", async () => {
   ends.add({ endsAt, place: -1, onTime: () => ends.remove(other) }, 5);
   await clock.advance(50);
   expect(ended).toEqual([]);
+});
+
+it("takes the system's clock alone for one that goes as timers do", async () => {
+  const { clock, ends, begin, timers } = stand(false);
+  expect([new EndTimes(systemClock).isSteady, new EndTimes(clock).isSteady]).toEqual([true, false]);
+  const [first, second] = [begin(1, 10), begin(2, 20)];
+  expect(timers()).toBe(2);
+  ends.remove(first);
+  ends.remove(first);
+  ends.remove(second);
+  expect(timers()).toBe(0);
 });

@@ -102,6 +102,7 @@ export function layeredPolicy(
     changes: decisionLog(changesMax, counted),
     picks: decisionLog(options.decisionsMax ?? policyDefaults.decisionsMax, counted),
     calls: { count: 0 },
+    lastRead: { at: 0 },
     idempotent: options.idempotent ?? policyDefaults.idempotent,
     classifyResult: options.classifyResult,
     classifyError: options.classifyError,

@@ -32,16 +32,19 @@ export function gcra(options: GcraOptions): RateLimiter {
   const intervalMs = 1_000 / numberOption("perSecond", options.perSecond, range);
   const burst = numberOption("burst", options.burst, { min: 1, max: 1_000_000 });
   const time = steadyTime();
-  const state = { theoretical: 0 };
+  // How far the theoretical time was ahead of `at`, and not that time itself: of a large time
+  // fractions are lost, and with them a limit of many calls a second.
+  const state = { at: 0, aheadMs: 0 };
   return {
     take(now, cost = 1) {
       checkCost(cost, burst);
       const at = time.at(now);
-      const next = Math.max(at, state.theoretical) + cost * intervalMs;
-      const waitMs = next - at - burst * intervalMs;
-      // Sums of intervals such as 1000/3 miss by a rounding error that grows with the time.
+      const nextMs = Math.max(0, state.aheadMs - (at - state.at)) + cost * intervalMs;
+      const waitMs = nextMs - burst * intervalMs;
+      // Sums of intervals such as 1000/3 miss by a rounding error.
       if (waitMs > 1e-6 * intervalMs) return waitMs;
-      state.theoretical = next;
+      state.at = at;
+      state.aheadMs = nextMs;
       return 0;
     },
   };

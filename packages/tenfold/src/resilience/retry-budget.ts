@@ -58,8 +58,10 @@ export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   /** Moves on to the part of `now`, emptying every part in between. */
   const turn = (now: number): number => {
     const part = Math.floor(time.at(now) / partMs);
-    for (let old = Math.max(last + 1, part - parts + 1); old <= part; old++) {
-      const at = old % parts;
+    // Counted by steps, not by parts: of a huge number the next one may be itself.
+    const skipped = Math.min(parts, part - last);
+    for (let step = 0; step < skipped; step++) {
+      const at = (part - step + parts) % parts;
       total.calls -= calls[at] as number;
       total.retries -= retries[at] as number;
       calls[at] = retries[at] = 0;

@@ -5,10 +5,10 @@ export interface SteadyTime {
 }
 
 /** Two readings that crossed on their way; a larger step back is a clock that was set. */
-const crossedMsMax = 1_000;
+export const crossedMsMax = 1_000;
 
 /** Beyond this (3,000 years) fractions of a millisecond are lost: no clock of ours says so. */
-const nowMax = 1e14;
+export const nowMax = 1e14;
 
 /**
  * What policies count time with. A clock that is set back costs nothing: time goes on from where it
