@@ -16,6 +16,7 @@ import {
   layeredPolicy,
   type PolicyOptions,
   policyDefaults,
+  policyOptionNames,
 } from "./layered-policy.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import { type RetryBudget, type RetryBudgetOptions, retryBudget } from "./retry-budget.ts";
@@ -48,9 +49,8 @@ export interface StandardPolicy extends CallPolicy {
 }
 
 const optionNames: readonly string[] = [
-  ...Object.keys(policyDefaults),
+  ...policyOptionNames,
   ...Object.keys(callPolicyDefaults),
-  ...["classifyResult", "classifyError", "runtime"],
   ...["rateLimit", "retry", "retryBudget", "breaker", "bulkhead"],
 ];
 
@@ -78,5 +78,7 @@ export function callPolicy(options: CallPolicyOptions = {}): StandardPolicy {
   if (breaker !== undefined) layers.push(breakerLayer(breaker));
   if (places !== undefined) layers.push(bulkheadLayer(places));
   layers.push(tryTimeoutLayer(tryTimeoutMs));
-  return { ...layeredPolicy(layers, options), breaker, budget, bulkhead: places };
+  const ofAnyPolicy = Object.entries(options).filter(([key]) => policyOptionNames.includes(key));
+  const policy = layeredPolicy(layers, Object.fromEntries(ofAnyPolicy) as PolicyOptions);
+  return { ...policy, breaker, budget, bulkhead: places };
 }

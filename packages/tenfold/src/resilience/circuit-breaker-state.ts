@@ -1,6 +1,5 @@
-import { TenfoldError } from "../runtime/errors.ts";
-import type { WindowPart } from "./call-window.ts";
-import { windowParts } from "./call-window.ts";
+import { type WindowPart, windowParts } from "./call-window.ts";
+import { invalidState, isSavedNumber, savedNumbers } from "./saved-state.ts";
 
 /**
  * closed: calls go through. open: none does. halfOpen: a few probes do. ramping: a growing share
@@ -40,19 +39,14 @@ const countMax = 1e9;
 
 /** @throws TENFOLD_RESILIENCE_STATE_INVALID naming the field */
 export function checkedCircuit(value: unknown): SavedCircuit {
-  if (typeof value !== "object" || value === null) throw invalid("value", "an object", value);
-  const saved = value as Partial<Record<keyof SavedCircuit, unknown>>;
-  if (saved.format !== 1) throw invalid("format", "1", saved.format);
-  if (!circuitStates.includes(saved.state as CircuitState)) {
-    throw invalid("state", circuitStates.join(", "), saved.state);
+  const most = { remainingMs: countMax, trips: countMax, consecutive: countMax };
+  savedNumbers("circuit", value, most);
+  const { state, window } = value as Partial<Record<keyof SavedCircuit, unknown>>;
+  if (!circuitStates.includes(state as CircuitState)) {
+    throw invalidState("circuit", "state", circuitStates.join(", "), state);
   }
-  for (const field of ["remainingMs", "trips", "consecutive"] as const) {
-    if (!isCount(saved[field]))
-      throw invalid(field, `a number from 0 to ${countMax}`, saved[field]);
-  }
-  const { window } = saved;
   if (!Array.isArray(window) || window.length > windowParts || !window.every(isPart)) {
-    throw invalid("window", `at most ${windowParts} triples of counts`, window);
+    throw invalidState("circuit", "window", `at most ${windowParts} triples of counts`, window);
   }
   return value as SavedCircuit;
 }
@@ -64,14 +58,5 @@ function isPart(part: unknown): boolean {
 }
 
 function isCount(value: unknown): boolean {
-  return typeof value === "number" && value >= 0 && value <= countMax;
-}
-
-function invalid(field: string, expected: string, value: unknown): TenfoldError {
-  const came = (JSON.stringify(value) ?? "nothing").slice(0, 60);
-  return new TenfoldError(
-    "TENFOLD_RESILIENCE_STATE_INVALID",
-    `The saved circuit's ${field} must be ${expected}, got ${came}.`,
-    { details: { field } },
-  );
+  return isSavedNumber(value, countMax);
 }

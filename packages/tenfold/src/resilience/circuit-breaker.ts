@@ -1,5 +1,4 @@
 import { TenfoldError } from "../runtime/errors.ts";
-import { numberOption } from "../runtime/options.ts";
 import { type Random, systemRandom } from "../runtime/random.ts";
 import { type CallWindow, callWindow, type WindowPart, windowParts } from "./call-window.ts";
 import {
@@ -9,6 +8,7 @@ import {
 } from "./circuit-breaker-options.ts";
 import { type CircuitState, checkedCircuit, type SavedCircuit } from "./circuit-breaker-state.ts";
 import { type ProbeLeases, probeLeases } from "./probe-leases.ts";
+import { checkedAwayMs } from "./saved-state.ts";
 import { type SteadyTime, steadyTime } from "./steady-time.ts";
 
 /**
@@ -167,7 +167,7 @@ class Circuit implements CircuitBreaker {
 
   restore(now: number, saved: SavedCircuit, awayMs = 0): void {
     const { state, remainingMs, trips, consecutive, window } = checkedCircuit(saved);
-    numberOption("awayMs", awayMs, { min: 0, max: Number.MAX_SAFE_INTEGER, whole: false });
+    checkedAwayMs(awayMs);
     const { windowMs, openMsMax, rampMs } = this.#limits;
     const at = this.#turn(now);
     this.#window.load(at, aged(window, (awayMs * windowParts) / windowMs));

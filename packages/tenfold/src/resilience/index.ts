@@ -50,7 +50,12 @@ export {
 } from "./deadline.ts";
 export type { Decision, DecisionKind } from "./decision-log.ts";
 export { type Guarded, guard } from "./guard.ts";
-export { type KeyedLimiter, type KeyedLimiterOptions, keyedLimiter } from "./keyed-limiter.ts";
+export {
+  type KeyedLimiter,
+  type KeyedLimiterOptions,
+  keyedLimiter,
+  type SavedKeyedLimiter,
+} from "./keyed-limiter.ts";
 export { layerOrder } from "./layer-order.ts";
 export {
   type Answer,
@@ -64,6 +69,10 @@ export {
   type GcraOptions,
   gcra,
   type RateLimiter,
+  type RestorableLimiter,
+  type SavedGcra,
+  type SavedLimiter,
+  type SavedSlidingWindow,
   type SlidingWindowOptions,
   slidingWindow,
 } from "./rate-limiter.ts";
@@ -81,5 +90,6 @@ export {
   type RetryBudgetOptions,
   retryBudget,
   retryBudgetDefaults,
+  type SavedRetryBudget,
 } from "./retry-budget.ts";
 export { type RetryOptions, retryDefaults, retryLayer } from "./retry-layer.ts";

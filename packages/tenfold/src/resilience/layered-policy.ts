@@ -1,3 +1,4 @@
+import { refuseUnknownKeys } from "../runtime/options.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { runAttempt } from "./call-attempt.ts";
 import {
@@ -32,6 +33,11 @@ export const policyDefaults: Readonly<
   Required<Pick<PolicyOptions, "name" | "idempotent" | "decisionsMax">>
 > = Object.freeze({ name: "the callee", idempotent: false, decisionsMax: 256 });
 
+export const policyOptionNames: readonly string[] = [
+  ...Object.keys(policyDefaults),
+  ...["classifyResult", "classifyError", "runtime"],
+];
+
 /** Changes of the circuit that are kept besides. */
 const changesMax = 32;
 
@@ -56,7 +62,7 @@ export interface CallPolicy {
    *
    * @throws TENFOLD_RESILIENCE_CIRCUIT_OPEN, TENFOLD_RESILIENCE_BULKHEAD_FULL,
    *   TENFOLD_RESILIENCE_RATE_LIMITED, TENFOLD_RESILIENCE_TRY_TIMEOUT, TENFOLD_DEADLINE_EXCEEDED,
-   *   TENFOLD_ABORTED, TENFOLD_OPTION_INVALID
+   *   TENFOLD_ABORTED, TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
    */
   run<T>(fn: (call: CallContext) => T | Promise<T>, options?: CallOptions): Promise<T>;
   /**
@@ -74,7 +80,7 @@ export interface CallPolicy {
   /**
    * The same policy, state and decisions shared, with one more layer in its place of `layerOrder`.
    * @param judge for results and errors that the policy itself has no classifier for.
-   * @throws TENFOLD_RESILIENCE_ORDER_INVALID
+   * @throws TENFOLD_RESILIENCE_ORDER_INVALID, TENFOLD_OPTION_UNKNOWN
    */
   withLayer(
     layer: CallLayer,
@@ -85,12 +91,13 @@ export interface CallPolicy {
 /**
  * A policy of one's own layers, the outermost first. `callPolicy` has the usual ones.
  *
- * @throws TENFOLD_RESILIENCE_ORDER_INVALID, TENFOLD_OPTION_INVALID
+ * @throws TENFOLD_RESILIENCE_ORDER_INVALID, TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function layeredPolicy(
   layers: readonly CallLayer[],
   options: PolicyOptions = {},
 ): CallPolicy {
+  refuseUnknownKeys("layeredPolicy", options, policyOptionNames);
   const { clock, random } = runtimeWith(options.runtime);
   const counted = { decisions: 0 };
   return policyOver(layers, {
@@ -149,6 +156,7 @@ function policyOver(layers: readonly CallLayer[], parts: PolicyParts): CallPolic
       return all.sort((a, b) => a.order - b.order).map(({ order, ...decision }) => decision);
     },
     withLayer(layer, judge = {}) {
+      refuseUnknownKeys("withLayer", judge, ["classifyResult", "classifyError"]);
       const { classifyResult = judge.classifyResult, classifyError = judge.classifyError } = parts;
       const more = { ...parts, classifyResult, classifyError };
       return policyOver(withLayerInPlace(layers, layer), more);

@@ -1,4 +1,5 @@
 import { invalidOption, numberOption, refuseUnknownKeys } from "../runtime/options.ts";
+import { checkedAwayMs, savedNumbers } from "./saved-state.ts";
 import { steadyTime } from "./steady-time.ts";
 
 /** Says when the next call may be made. */
@@ -11,6 +12,36 @@ export interface RateLimiter {
    * @throws TENFOLD_OPTION_INVALID for a cost that could never go.
    */
   take(now: number, cost?: number): number;
+}
+
+/** What a limiter has let through, as JSON. Times are durations, so it holds in another process. */
+export type SavedLimiter = SavedGcra | SavedSlidingWindow;
+
+export interface SavedGcra {
+  readonly format: 1;
+  /** How far ahead of the exact rate the calls are. */
+  readonly aheadMs: number;
+}
+
+export interface SavedSlidingWindow {
+  readonly format: 1;
+  /** Since the window began. */
+  readonly goneMs: number;
+  /** In it, and in the one before. */
+  readonly calls: number;
+  readonly before: number;
+}
+
+/** A limiter that goes on in another process where it was in this one. */
+export interface RestorableLimiter<S extends SavedLimiter = SavedLimiter> extends RateLimiter {
+  save(now: number): S;
+  /**
+   * Of another limit as much is taken over as fits into this one.
+   *
+   * @param awayMs time between `save` and now, ≥ 0.
+   * @throws TENFOLD_RESILIENCE_STATE_INVALID, TENFOLD_OPTION_INVALID; what was known before stays.
+   */
+  restore(now: number, saved: S, awayMs?: number): void;
 }
 
 export interface GcraOptions {
@@ -26,7 +57,7 @@ export interface GcraOptions {
  *
  * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
-export function gcra(options: GcraOptions): RateLimiter {
+export function gcra(options: GcraOptions): RestorableLimiter<SavedGcra> {
   refuseUnknownKeys("gcra", options, ["perSecond", "burst"]);
   const range = { min: 1e-3, max: 1_000_000, whole: false };
   const intervalMs = 1_000 / numberOption("perSecond", options.perSecond, range);
@@ -35,17 +66,25 @@ export function gcra(options: GcraOptions): RateLimiter {
   // How far the theoretical time was ahead of `at`, and not that time itself: of a large time
   // fractions are lost, and with them a limit of many calls a second.
   const state = { at: 0, aheadMs: 0 };
+  const aheadMs = (at: number): number => Math.max(0, state.aheadMs - (at - state.at));
   return {
     take(now, cost = 1) {
       checkCost(cost, burst);
       const at = time.at(now);
-      const nextMs = Math.max(0, state.aheadMs - (at - state.at)) + cost * intervalMs;
+      const nextMs = aheadMs(at) + cost * intervalMs;
       const waitMs = nextMs - burst * intervalMs;
       // Sums of intervals such as 1000/3 miss by a rounding error.
       if (waitMs > 1e-6 * intervalMs) return waitMs;
       state.at = at;
       state.aheadMs = nextMs;
       return 0;
+    },
+    save: (now) => ({ format: 1, aheadMs: aheadMs(time.at(now)) }),
+    restore(now, saved, awayMs = 0) {
+      const longMs = Math.min(burst * intervalMs, checkedGcra(saved).aheadMs);
+      const leftMs = Math.max(0, longMs - checkedAwayMs(awayMs));
+      state.at = time.at(now);
+      state.aheadMs = leftMs;
     },
   };
 }
@@ -63,25 +102,29 @@ export interface SlidingWindowOptions {
  *
  * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
-export function slidingWindow(options: SlidingWindowOptions): RateLimiter {
+export function slidingWindow(
+  options: SlidingWindowOptions,
+): RestorableLimiter<SavedSlidingWindow> {
   refuseUnknownKeys("slidingWindow", options, ["limit", "windowMs"]);
   const limit = numberOption("limit", options.limit, { min: 1, max: 1_000_000_000 });
   const windowMs = numberOption("windowMs", options.windowMs, { min: 1, max: 86_400_000 });
   const time = steadyTime();
-  const state = { window: 0, calls: 0, before: 0 };
+  const state = { beganAt: 0, calls: 0, before: 0 };
 
-  const turn = (window: number): void => {
-    if (window === state.window) return;
-    state.before = window === state.window + 1 ? state.calls : 0;
-    state.calls = 0;
-    state.window = window;
+  /** Moves on to the window of `at`; gives the part of it that is gone. */
+  const turn = (at: number): number => {
+    const windows = Math.floor((at - state.beganAt) / windowMs);
+    if (windows > 0) {
+      state.before = windows === 1 ? state.calls : 0;
+      state.calls = 0;
+      state.beganAt += windows * windowMs;
+    }
+    return (at - state.beganAt) / windowMs;
   };
   return {
     take(now, cost = 1) {
       checkCost(cost, limit);
-      const at = time.at(now);
-      turn(Math.floor(at / windowMs));
-      const gone = at / windowMs - state.window;
+      const gone = turn(time.at(now));
       const room = limit - cost;
       if (state.calls + state.before * (1 - gone) <= room + 1e-9) {
         state.calls += cost;
@@ -92,8 +135,28 @@ export function slidingWindow(options: SlidingWindowOptions): RateLimiter {
       const until = left >= 0 ? 1 - left / state.before : 2 - room / state.calls;
       return Math.max(1e-3, (until - gone) * windowMs);
     },
+    save(now) {
+      const at = time.at(now);
+      turn(at);
+      const { beganAt, calls, before } = state;
+      return { format: 1, goneMs: at - beganAt, calls, before };
+    },
+    restore(now, saved, awayMs = 0) {
+      const { goneMs, calls, before } = checkedWindow(saved);
+      const sinceMs = Math.min(windowMs, goneMs) + checkedAwayMs(awayMs);
+      const at = time.at(now);
+      state.beganAt = at - sinceMs;
+      state.calls = Math.min(limit, calls);
+      state.before = Math.min(limit, before);
+      turn(at);
+    },
   };
 }
+
+const checkedGcra = (saved: unknown) => savedNumbers("limiter", saved, { aheadMs: 1e6 * 1e6 });
+
+const checkedWindow = (saved: unknown) =>
+  savedNumbers("limiter", saved, { goneMs: 86_400_000, calls: 1e9, before: 1e9 });
 
 function checkCost(cost: number, max: number): void {
   if (!(cost > 0 && cost <= max)) {
