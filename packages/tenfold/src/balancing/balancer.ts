@@ -1,3 +1,4 @@
+import { type SteadyTime, steadyTime } from "../runtime/steady-time.ts";
 import { type BalancerLimits, type BalancerOptions, balancerLimits } from "./balancer-options.ts";
 import { type BalancerState, checkBalancerState } from "./balancer-state.ts";
 import { type Candidate, checkWeight, isSameInstance } from "./candidate.ts";
@@ -27,9 +28,10 @@ export interface Picked<E> {
    */
   readonly patienceMs: number;
   /**
-   * May be told more than once: the first byte came, then the connection broke.
+   * May be told more than once: the first byte came, then the connection broke. How long that took
+   * after the first time is the length of a stream, and no latency.
    *
-   * @param latencyMs from 0; anything else counts as an outcome without a measured latency.
+   * @param latencyMs 0 … 2^53; anything else counts as an outcome without a measured latency.
    */
   report(now: number, outcome: Outcome, latencyMs: number): void;
   /** The attempt is over. Idempotent; without it the endpoint looks busy for ever. */
@@ -82,6 +84,9 @@ export interface Balancer<E extends Candidate> {
  * By default the best of four random choices by peak-EWMA latency times calls in flight, with a
  * penalty for failing.
  *
+ * Every `now` is in milliseconds of the caller's clock. One that is set back or leaps, or is not a
+ * number, does no harm: time goes on from where it was.
+ *
  * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function balancer<E extends Candidate>(options: BalancerOptions): Balancer<E> {
@@ -90,11 +95,15 @@ export function balancer<E extends Candidate>(options: BalancerOptions): Balance
 
 const noOptions: PickOptions = Object.freeze({});
 
+/** A sum with Infinity in it would stay that for ever. */
+const latencyMsMax = 2 ** 53;
+
 class PoolBalancer<E extends Candidate> implements Balancer<E> {
   readonly #limits: BalancerLimits;
   readonly #meter: PoolMeter;
   readonly #near: Picker;
   readonly #far: Picker;
+  readonly #time: SteadyTime = steadyTime();
   #hosts = new Map<string, HostState<E>>();
   /** Those that take calls. */
   #able: readonly HostState<E>[] = [];
@@ -136,8 +145,9 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
     this.#set = undefined;
   }
 
-  pick(now: number, options: PickOptions = noOptions): Picked<E> | undefined {
+  pick(clockNow: number, options: PickOptions = noOptions): Picked<E> | undefined {
     if (this.#able.length === 0) return undefined;
+    const now = this.#time.at(clockNow);
     const { exclude } = options;
     this.#meter.placing?.(options.mayProbe === true);
     if (exclude === undefined || exclude.size === 0) {
@@ -152,11 +162,13 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
     return this.#pickFrom(hostSet(untried, now, this.#limits), now, options);
   }
 
-  view(now: number): EndpointView[] {
+  view(clockNow: number): EndpointView[] {
+    const now = this.#time.at(clockNow);
     return this.#able.map((host) => endpointView(host, now));
   }
 
-  save(now: number): BalancerState {
+  save(clockNow: number): BalancerState {
+    const now = this.#time.at(clockNow);
     return {
       version: 1,
       endpoints: [...this.#hosts.values()].map((host) => {
@@ -174,8 +186,9 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
     };
   }
 
-  restore(now: number, state: BalancerState): void {
+  restore(clockNow: number, state: BalancerState): void {
     const { endpoints } = checkBalancerState(state);
+    const now = this.#time.at(clockNow);
     for (const saved of endpoints) {
       const host = this.#hosts.get(saved.id);
       if (host === undefined || !isSameInstance(host.endpoint, { ...saved, weight: 0 })) continue;
@@ -239,10 +252,11 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
     return new Attempt(host, why, patienceMs, this.#report);
   }
 
-  readonly #report: Report<E> = (host, epoch, now, outcome, latencyMs) => {
+  readonly #report: Report<E> = (host, epoch, clockNow, outcome, latencyMs) => {
     const { health, outcomes, meter } = host;
     if (epoch !== health.epoch) return;
-    const isMeasured = latencyMs >= 0;
+    const now = this.#time.at(clockNow);
+    const isMeasured = latencyMs >= 0 && latencyMs <= latencyMsMax;
     if (outcome === "failure") {
       outcomes.record(now, false);
       health.failed(now, isMeasured ? latencyMs : 0);
@@ -305,6 +319,7 @@ class Attempt<E extends Candidate> implements Picked<E> {
   readonly #epoch: number;
   readonly #report: Report<E>;
   #held = true;
+  #told = false;
 
   constructor(host: HostState<E>, reason: PickReason, patienceMs: number, report: Report<E>) {
     this.patienceMs = patienceMs;
@@ -316,7 +331,10 @@ class Attempt<E extends Candidate> implements Picked<E> {
   }
 
   report(now: number, outcome: Outcome, latencyMs: number): void {
-    this.#report(this.#host, this.#epoch, now, outcome, latencyMs);
+    if (this.#told && outcome === "cancelled") return;
+    const tookMs = this.#told && outcome === "failure" ? 0 : latencyMs;
+    this.#told = true;
+    this.#report(this.#host, this.#epoch, now, outcome, tookMs);
   }
 
   release(): void {

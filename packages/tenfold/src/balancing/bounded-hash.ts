@@ -1,5 +1,5 @@
 import { murmur3 } from "../hashing/murmur3.ts";
-import { numberOption } from "../runtime/options.ts";
+import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 import type { Host } from "./host.ts";
 import type { Picking } from "./picking.ts";
 
@@ -21,9 +21,10 @@ export const boundedHashDefaults: Readonly<Required<BoundedHashOptions>> = Objec
  * gone, its keys go each their own way, and no neighbour inherits them all. Calls without a key are
  * spread by weight. O(n).
  *
- * @throws TENFOLD_OPTION_INVALID
+ * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function boundedHash(options: BoundedHashOptions = {}): Picking {
+  refuseUnknownKeys("boundedHash", options, Object.keys(boundedHashDefaults));
   const { boundRatio, hash } = { ...boundedHashDefaults, ...options };
   numberOption("boundRatio", boundRatio, { min: 1.01, max: 100, whole: false });
   return (random) => ({

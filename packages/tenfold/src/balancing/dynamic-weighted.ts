@@ -1,4 +1,4 @@
-import { numberOption } from "../runtime/options.ts";
+import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 import type { Host } from "./host.ts";
 import type { Picking } from "./picking.ts";
 import { smoothTurn } from "./smooth-weighted.ts";
@@ -24,9 +24,10 @@ export const dynamicWeightedDefaults: Readonly<Required<DynamicWeightedOptions>>
  * is bounded, smoothed and measured once a period; hosts of which nothing is known get the average.
  * After gRPC's weighted round robin (proposal A58). O(n).
  *
- * @throws TENFOLD_OPTION_INVALID
+ * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function dynamicWeighted(options: DynamicWeightedOptions = {}): Picking {
+  refuseUnknownKeys("dynamicWeighted", options, Object.keys(dynamicWeightedDefaults));
   const { periodMs, spreadMax, smoothing } = { ...dynamicWeightedDefaults, ...options };
   numberOption("periodMs", periodMs, { min: 100, max: 600_000 });
   numberOption("spreadMax", spreadMax, { min: 1, max: 1_000, whole: false });

@@ -30,8 +30,8 @@ export function outcomeWindow(windowMs: number): OutcomeWindow {
   const turn = (now: number): void => {
     const part = Math.floor(now / partMs);
     if (part <= state.part) return;
-    const oldest = Math.max(state.part + 1, part - parts + 1);
-    for (let each = oldest; each <= part; each++) drop(each % parts);
+    const passed = Math.min(parts, part - state.part);
+    for (let back = 0; back < passed; back++) drop((part - back) % parts);
     state.part = part;
   };
   return {

@@ -1,4 +1,4 @@
-import { numberOption } from "../runtime/options.ts";
+import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 import { decayedMean, heldPeak, peakEwma } from "./latency-estimate.ts";
 import type { HostMeter, LoadMeasure } from "./load-measure.ts";
 import { type PoolPace, SlowProbes } from "./slow-probes.ts";
@@ -31,9 +31,10 @@ const lateRatio = 4;
  * p99 again and again; it is asked now and then and comes back with four quick answers in a row
  * (`SlowProbes`).
  *
- * @throws TENFOLD_OPTION_INVALID
+ * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function peakEwmaLoad(options: PeakEwmaLoadOptions = {}): LoadMeasure {
+  refuseUnknownKeys("peakEwmaLoad", options, Object.keys(peakEwmaLoadDefaults));
   const limits = { ...peakEwmaLoadDefaults, ...options };
   numberOption("decayMs", limits.decayMs, { min: 100, max: 600_000 });
   numberOption("failurePenalty", limits.failurePenalty, { min: 1, max: 1_000, whole: false });

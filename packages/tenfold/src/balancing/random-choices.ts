@@ -1,4 +1,4 @@
-import { numberOption } from "../runtime/options.ts";
+import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Host } from "./host.ts";
 import type { Picker, Picking } from "./picking.ts";
@@ -20,9 +20,10 @@ export const randomChoicesDefaults: Readonly<Required<RandomChoicesOptions>> = O
  * With unequal weights it is two draws by weight, perhaps of the same host: of few different ones
  * a light host would get far more than its weight. O(d), with unequal weights O(log n).
  *
- * @throws TENFOLD_OPTION_INVALID
+ * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function randomChoices(options: RandomChoicesOptions = {}): Picking {
+  refuseUnknownKeys("randomChoices", options, Object.keys(randomChoicesDefaults));
   const choices = options.choices ?? randomChoicesDefaults.choices;
   numberOption("choices", choices, { min: 2, max: 64 });
   return (random) => {

@@ -1,4 +1,5 @@
-import { numberOption } from "../runtime/options.ts";
+import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
+import { type SteadyTime, steadyTime } from "../runtime/steady-time.ts";
 import type { Balancer, Picked, PickOptions } from "./balancer.ts";
 import { type Candidate, isSameInstance } from "./candidate.ts";
 
@@ -15,6 +16,8 @@ export interface ServerQueuesOptions<E extends Candidate> {
 
 export const serverQueuesDefaults: Readonly<{ waitingMax: number; waitMsMax: number }> =
   Object.freeze({ waitingMax: 128, waitMsMax: 1_000 });
+
+const known = ["balancer", "inFlightMax", ...Object.keys(serverQueuesDefaults)];
 
 /** One call at its server, or in the queue before it. */
 export interface Ticket<E, T> {
@@ -47,11 +50,12 @@ export interface Moved<E, T> {
 /**
  * Per-server queues as in HAProxy (maxconn and a queue for each server), over any balancer.
  *
- * @throws TENFOLD_OPTION_INVALID
+ * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function serverQueues<E extends Candidate, T>(
   options: ServerQueuesOptions<E>,
 ): ServerQueues<E, T> {
+  refuseUnknownKeys("serverQueues", options, known);
   const limits = { ...serverQueuesDefaults, ...options };
   numberOption("inFlightMax", limits.inFlightMax, { min: 1, max: 100_000 });
   numberOption("waitingMax", limits.waitingMax, { min: 0, max: 100_000 });
@@ -74,6 +78,8 @@ interface Server<E, T> {
 class Queues<E extends Candidate, T> implements ServerQueues<E, T> {
   readonly #limits: Required<ServerQueuesOptions<E>>;
   readonly #servers = new Map<string, Server<E, T>>();
+  /** For how long calls wait; the balancer has a time of its own. */
+  readonly #time: SteadyTime = steadyTime();
 
   constructor(limits: Required<ServerQueuesOptions<E>>) {
     this.#limits = limits;
@@ -86,7 +92,8 @@ class Queues<E extends Candidate, T> implements ServerQueues<E, T> {
   offer(now: number, call: T, options: PickOptions = {}): Ticket<E, T> | undefined {
     const picked = this.#place(now, options);
     if (picked === undefined) return undefined;
-    const entry: Entry<E, T> = { call, picked, state: "waiting", offeredAt: now, options };
+    const offeredAt = this.#time.at(now);
+    const entry: Entry<E, T> = { call, picked, state: "waiting", offeredAt, options };
     this.#enter(entry);
     return entry;
   }
@@ -99,7 +106,8 @@ class Queues<E extends Candidate, T> implements ServerQueues<E, T> {
     else server.queue.splice(server.queue.indexOf(entry), 1);
     entry.state = "over";
     entry.picked.release();
-    const next = server.queue.find(({ offeredAt }) => now - offeredAt < this.#limits.waitMsMax);
+    const at = this.#time.at(now);
+    const next = server.queue.find(({ offeredAt }) => at - offeredAt < this.#limits.waitMsMax);
     if (next === undefined || server.running >= this.#limits.inFlightMax) {
       this.#forget(entry.picked.endpoint.id);
       return [];
@@ -111,7 +119,8 @@ class Queues<E extends Candidate, T> implements ServerQueues<E, T> {
   }
 
   expire(now: number): readonly Ticket<E, T>[] {
-    return this.#takeOut(({ offeredAt }) => now - offeredAt >= this.#limits.waitMsMax);
+    const at = this.#time.at(now);
+    return this.#takeOut(({ offeredAt }) => at - offeredAt >= this.#limits.waitMsMax);
   }
 
   update(now: number, endpoints: readonly E[]): Moved<E, T> {

@@ -1,4 +1,4 @@
-import { invalidOption, numberOption } from "../runtime/options.ts";
+import { invalidOption, numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 
 export interface ZoneOptions {
   /** The caller's zone. Without hosts in it, all hosts are alike. */
@@ -14,8 +14,9 @@ export const zoneDefaults: Readonly<Required<Omit<ZoneOptions, "own">>> = Object
   nearPendingMax: 64,
 });
 
-/** @throws TENFOLD_OPTION_INVALID */
+/** @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN */
 export function zoneLimits(options: ZoneOptions): Required<ZoneOptions> {
+  refuseUnknownKeys("zone", options, ["own", ...Object.keys(zoneDefaults)]);
   const limits = { ...zoneDefaults, ...options };
   if (typeof limits.own !== "string" || limits.own === "") {
     throw invalidOption("zone.own", "the name of a zone", limits.own);

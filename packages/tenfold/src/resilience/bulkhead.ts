@@ -1,5 +1,5 @@
 import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
-import { steadyTime } from "./steady-time.ts";
+import { steadyTime } from "../runtime/steady-time.ts";
 
 export interface BulkheadOptions {
   /** Calls under way at once: 1 … 100,000. */

@@ -2,12 +2,12 @@ import type { Clock } from "../runtime/clock.ts";
 import { abortError, isTenfoldError, type TenfoldError } from "../runtime/errors.ts";
 import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 import type { Random } from "../runtime/random.ts";
+import { nowMax } from "../runtime/steady-time.ts";
 import { firstCall, type IncomingCall, saysRetryStop } from "./call-chain.ts";
 import type { CallOutcome } from "./circuit-breaker.ts";
 import { type Deadline, deadlineMsMax } from "./deadline.ts";
 import type { DecisionKind, DecisionLog } from "./decision-log.ts";
 import type { EndTimes } from "./end-times.ts";
-import { nowMax } from "./steady-time.ts";
 
 export type LayerKind =
   | "deadline"

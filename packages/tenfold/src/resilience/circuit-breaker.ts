@@ -1,5 +1,6 @@
 import { TenfoldError } from "../runtime/errors.ts";
 import { type Random, systemRandom } from "../runtime/random.ts";
+import { type SteadyTime, steadyTime } from "../runtime/steady-time.ts";
 import { type CallWindow, callWindow, type WindowPart, windowParts } from "./call-window.ts";
 import {
   type CircuitBreakerOptions,
@@ -9,7 +10,6 @@ import {
 import { type CircuitState, checkedCircuit, type SavedCircuit } from "./circuit-breaker-state.ts";
 import { type ProbeLeases, probeLeases } from "./probe-leases.ts";
 import { checkedAwayMs } from "./saved-state.ts";
-import { type SteadyTime, steadyTime } from "./steady-time.ts";
 
 /**
  * What a call showed of the callee. overload: it refused for want of capacity; that counts against

@@ -1,6 +1,6 @@
 import { TenfoldError } from "../runtime/errors.ts";
 import { invalidOption } from "../runtime/options.ts";
-import { crossedMsMax, nowMax } from "./steady-time.ts";
+import { crossedMsMax, nowMax } from "../runtime/steady-time.ts";
 
 /**
  * The header in which the time that is left travels, in milliseconds. Remaining time and not a

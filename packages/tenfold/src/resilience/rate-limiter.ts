@@ -1,6 +1,6 @@
 import { invalidOption, numberOption, refuseUnknownKeys } from "../runtime/options.ts";
+import { steadyTime } from "../runtime/steady-time.ts";
 import { checkedAwayMs, savedNumbers } from "./saved-state.ts";
-import { steadyTime } from "./steady-time.ts";
 
 /** Says when the next call may be made. */
 export interface RateLimiter {

@@ -1,6 +1,6 @@
 import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
+import { steadyTime } from "../runtime/steady-time.ts";
 import { checkedAwayMs, invalidState, isSavedNumber, savedNumbers } from "./saved-state.ts";
-import { steadyTime } from "./steady-time.ts";
 
 export interface RetryBudgetOptions {
   /** Retries allowed for each call: 0 … 1. */
