@@ -31,15 +31,16 @@ function checkEndpoint({ id, latencyMs, health }: Readonly<Record<string, unknow
   if (latencyMs !== undefined) checkNumber("latencyMs", latencyMs, 2 ** 53);
   const { ejected, ...counts } = objectOf(health, "health");
   if (typeof ejected !== "boolean") throw invalid("ejected", "true or false", ejected);
-  checkNumber("failures", counts.failures, 2 ** 53);
+  // One that is out without a failure would never be asked whether it is well again.
+  checkNumber("failures", counts.failures, 2 ** 53, ejected ? 1 : 0);
   checkNumber("successesOwed", counts.successesOwed, 100);
   checkNumber("probes", counts.probes, 2 ** 53);
   checkNumber("probeInMs", counts.probeInMs, 2 ** 53);
 }
 
-function checkNumber(name: string, value: unknown, max: number): void {
-  if (typeof value === "number" && value >= 0 && value <= max) return;
-  throw invalid(name, `a number from 0 to ${max}`, value);
+function checkNumber(name: string, value: unknown, max: number, min = 0): void {
+  if (typeof value === "number" && value >= min && value <= max) return;
+  throw invalid(name, `a number from ${min} to ${max}`, value);
 }
 
 function objectOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
@@ -48,9 +49,11 @@ function objectOf(value: unknown, name: string): Readonly<Record<string, unknown
 }
 
 function invalid(name: string, expected: string, value: unknown): TenfoldError {
+  // An object's own `toString` may be anything.
+  const came = typeof value === "object" && value !== null ? "an object" : String(value);
   return new TenfoldError(
     "TENFOLD_BALANCING_STATE_INVALID",
-    `${name} of a balancer's state must be ${expected}, got ${String(value).slice(0, 100)}.`,
+    `${name} of a balancer's state must be ${expected}, got ${came.slice(0, 100)}.`,
     { details: { field: name } },
   );
 }

@@ -190,6 +190,12 @@ it("counts an outcome whose latency is no number, without measuring it", () => {
   const [endpoint] = choice.save(0).endpoints;
   expect(endpoint?.health.failures).toBe(2);
   expect(endpoint).not.toHaveProperty("latencyMs");
+  for (const latencyMs of [Number.NaN, -5, Number.POSITIVE_INFINITY, 1e300]) {
+    const picked = choice.pick(0);
+    picked?.report(0, "success", latencyMs);
+    picked?.release();
+  }
+  expect(choice.save(0).endpoints[0]).not.toHaveProperty("latencyMs");
 });
 
 it("picks someone of the list whatever happened", () => {

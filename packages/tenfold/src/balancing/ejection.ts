@@ -123,7 +123,8 @@ class HostEjection implements Ejection {
     this.ejected = saved.ejected;
     this.#successesOwed = saved.successesOwed;
     this.#probes = saved.probes;
-    this.probeAt = now + Math.min(saved.probeInMs, slowProbeMsMax * 1.5);
+    const longest = 1.5 * Math.max(slowProbeMsMax, this.#options.probeMsMax);
+    this.probeAt = now + Math.min(saved.probeInMs, longest);
   }
 
   #wait(now: number, latencyMs = 0): void {

@@ -73,7 +73,7 @@ export class HostState<E extends Candidate> implements Host {
   }
 
   idleLoad(now: number): number {
-    return this.meter.load(now, 0);
+    return this.meter.idleLoad?.(now) ?? this.meter.load(now, 0);
   }
 
   /** Out, and nobody needs to find out yet whether it is well again. */

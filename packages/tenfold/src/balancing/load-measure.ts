@@ -8,11 +8,17 @@ export type Outcome = "success" | "failure" | "cancelled";
 export interface HostMeter {
   /**
    * What one more call would meet there; less is better. Any unit, as long as the hosts of a pool
-   * compare. 0 for a host of which nothing is known, and Infinity while that one is being tried.
+   * compare. 0 for a host that is to be asked next, as one of which nothing is known, and Infinity
+   * while that one is being tried.
    *
    * @param queued calls under way there, for a host of average weight.
    */
   load(now: number, queued: number): number;
+  /**
+   * The same with nothing under way, be the host to be asked next or not; 0 when nothing is known.
+   * Without it `load(now, 0)` stands for it.
+   */
+  idleLoad?(now: number): number;
   /**
    * A call goes out to it. Returns how many milliseconds it is worth waiting there if the call can
    * go elsewhere after that; Infinity unless it is one that finds out whether a slow host is well.

@@ -18,6 +18,9 @@ export const peakEwmaLoadDefaults: Readonly<Required<PeakEwmaLoadOptions>> = Obj
   failureMsMin: 200,
 });
 
+/** The one call to an unknown host may hang: the next goes there after so long. */
+const unknownMsMax = 120_000;
+
 /** A slow host is taken only where the others have so many times its load. */
 const lateRatio = 4;
 
@@ -55,6 +58,7 @@ function hostMeter(pool: PoolPace, limits: Required<PeakEwmaLoadOptions>): HostM
   const latency = heldPeak(limits.decayMs, pool.mean);
   const probes = new SlowProbes(pool);
   const penalty = peakEwma(limits.decayMs);
+  let triedAt = Number.NEGATIVE_INFINITY;
   const isSlow = (now: number): boolean => probes.isLate || latency.isSlow(now);
   const failed = (now: number, latencyMs: number, strain: number): void => {
     const pooled = pool.mean.estimate(now);
@@ -62,22 +66,37 @@ function hostMeter(pool: PoolPace, limits: Required<PeakEwmaLoadOptions>): HostM
     const full = Math.max(limits.failureMsMin, relative);
     penalty.record(now, Math.max(latencyMs, full * strain * strain));
   };
+  const usualLoad = (known: number, failing: number, queued: number): number => {
+    if (Number.isNaN(known)) return Math.max(1, failing) * (queued + 1);
+    const extra = Number.isNaN(failing) ? 0 : failing;
+    const load = (Math.max(1, known) + extra) * (queued + 1);
+    return probes.isLate ? load * lateRatio : load;
+  };
   return {
     load(now, queued) {
       const known = latency.estimate(now);
       const failing = penalty.estimate(now);
-      if (Number.isNaN(known)) {
+      if (Number.isNaN(known) && Number.isNaN(failing)) {
         // An unknown host gets one call; the next waits for what that one shows.
-        if (Number.isNaN(failing)) return queued === 0 ? 0 : Number.POSITIVE_INFINITY;
-        return Math.max(1, failing) * (queued + 1);
+        const isFree = queued === 0 || now - triedAt >= unknownMsMax;
+        return isFree ? 0 : Number.POSITIVE_INFINITY;
       }
-      // Pending calls may be streams that never end, and what once failed may fail no more.
-      if (!(failing >= pool.mean.estimate(now)) && isSlow(now) && probes.isDue(now)) return 0;
-      const extra = Number.isNaN(failing) ? 0 : failing;
-      const load = (Math.max(1, known) + extra) * (queued + 1);
-      return probes.isLate ? load * lateRatio : load;
+      // Pending calls may be streams that never end, and what once failed may fail no more: a
+      // penalty that is less than an answer takes, or than a millisecond, is none.
+      const isFailing = failing >= Math.max(1, pool.mean.estimate(now));
+      if (!isFailing && isSlow(now) && probes.isDue(now)) return 0;
+      return usualLoad(known, failing, queued);
     },
-    began: (now) => (isSlow(now) ? probes.began(now) : Number.POSITIVE_INFINITY),
+    idleLoad(now) {
+      const known = latency.estimate(now);
+      const failing = penalty.estimate(now);
+      const isUnknown = Number.isNaN(known) && Number.isNaN(failing);
+      return isUnknown ? 0 : usualLoad(known, failing, 0);
+    },
+    began(now) {
+      if (Number.isNaN(latency.estimate(now))) triedAt = now;
+      return isSlow(now) ? probes.began(now) : Number.POSITIVE_INFINITY;
+    },
     record(now, outcome, latencyMs, strain) {
       if (outcome === "failure") return failed(now, latencyMs, strain);
       if (outcome === "success") {

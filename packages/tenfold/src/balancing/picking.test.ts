@@ -7,6 +7,7 @@ import { dynamicWeighted } from "./dynamic-weighted.ts";
 import { fullScan } from "./full-scan.ts";
 import type { Host } from "./host.ts";
 import type { Picking } from "./picking.ts";
+import { pool } from "./pool.fixture.ts";
 import { randomChoices, twoChoices } from "./random-choices.ts";
 import { roundRobin } from "./round-robin.ts";
 import { smoothWeighted } from "./smooth-weighted.ts";
@@ -184,4 +185,29 @@ it("refuses options out of their range", () => {
   expect(() => dynamicWeighted({ smoothing: 0 })).toThrow(/smoothing/);
   expect(() => dynamicWeighted({ periodMs: Number.NaN })).toThrow(/periodMs/);
   expect(() => boundedHash({ boundRatio: 1 })).toThrow(/boundRatio/);
+});
+
+it("a slow host that is to be asked next gets no more of dynamic weights for that", () => {
+  const choice = pool(
+    ["h0", "h1", "h2"].map((id) => ({ id, weight: 1 })),
+    {
+      picking: dynamicWeighted({ smoothing: 1 }),
+      slowStartMs: 0,
+    },
+  );
+  const slowShare = (fromMs: number, toMs: number): number => {
+    let [slow, all] = [0, 0];
+    for (let now = fromMs; now < toMs; now += 2) {
+      const picked = choice.pick(now, { mayProbe: true });
+      const isSlow = picked?.endpoint.id === "h0";
+      all++;
+      if (isSlow) slow++;
+      picked?.report(now, "success", isSlow ? 500 : 10);
+      picked?.release();
+    }
+    return slow / all;
+  };
+  slowShare(0, 10_000);
+  // After two quiet minutes it is due when the weights are measured.
+  expect(slowShare(130_000, 130_900)).toBeLessThan(0.06);
 });

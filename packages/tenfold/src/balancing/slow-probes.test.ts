@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { seededRandom } from "../runtime/random.ts";
@@ -283,4 +284,87 @@ it("one slow host at a time is asked, however many there are", () => {
     if (at > 10_000 && isSlow) slow++;
   }
   expect(slow / all).toBeLessThan(0.004);
+});
+
+describe("an adversary's answers", () => {
+  it("leave no row of quick ones behind that would be followed up later", () => {
+    const { pool, probes } = stand();
+    pool.answers = 1_000;
+    probes.began(5_000);
+    expect(probes.answered(5_001, 1, true)).toBe(false);
+    // It is not slow any more, then it is again: it waits its turn as any other.
+    probes.answered(5_002, 1, false);
+    expect(probes.isDue(5_003)).toBe(false);
+  });
+
+  it("do not let a follow-up that hangs be repeated out of turn", () => {
+    const { pool, probes } = stand();
+    pool.answers = 1_000;
+    probes.began(5_000);
+    probes.answered(5_001, 1, true);
+    probes.began(5_002);
+    pool.answers = 1_600;
+    pool.probedAt = 1_500;
+    expect(probes.isDue(9_000)).toBe(false);
+    pool.answers = 1_750;
+    expect(probes.isDue(9_000)).toBe(true);
+  });
+
+  it("do not put off a probe by going away soon, again and again", () => {
+    const { pool, probes } = stand();
+    for (let now = 0; now < 5_000; now += 100) {
+      pool.answers += 20;
+      probes.unanswered(now, 5);
+    }
+    expect(probes.isDue(5_000)).toBe(true);
+  });
+
+  it("without a mean count neither as late nor as quick ones of a probe", () => {
+    const probes = new SlowProbes(emptyPool());
+    for (let now = 0; now < 1_000; now++) probes.unanswered(now, 1e6);
+    expect([probes.isLate, probes.isLateAlone]).toEqual([false, false]);
+  });
+
+  it("of one host alone say how long a call takes now", () => {
+    const { probes } = stand();
+    for (let i = 0; i < 50; i++) probes.answered(i, 100, false);
+    expect(probes.isLateAlone).toBe(true);
+    for (let i = 0; i < 60; i++) probes.answered(50 + i, 100, false);
+    expect([probes.isLate, probes.isLateAlone]).toEqual([true, false]);
+  });
+});
+
+it("at most one call in 250 is a probe that shows, whatever the hosts answer", () => {
+  const latency = fc.constantFrom(0, 1, 10, 19, 25, 60, 100, 400, 3_000);
+  const models = fc.array(fc.array(latency, { minLength: 1, maxLength: 4 }), {
+    minLength: 2,
+    maxLength: 6,
+  });
+  const gone = fc.double({ min: 0, max: 0.3, noNaN: true });
+  fc.assert(
+    fc.property(models, gone, fc.boolean(), fc.string(), (given, goneShare, mayProbe, seed) => {
+      const random = seededRandom(seed);
+      const hosts = balancer({ random, slowStartMs: 0 });
+      hosts.update(given.map((_, index) => ({ id: `${index}`, weight: 1 })));
+      const open: { endsAt: number; end: () => void }[] = [];
+      let [answers, late] = [0, 0];
+      for (let at = 0; at < 30_000; at += 5) {
+        while ((open[0]?.endsAt ?? Number.POSITIVE_INFINITY) <= at) open.shift()?.end();
+        const pick = picked(hosts, at, { mayProbe });
+        const own = given[Number(pick.endpoint.id)] ?? [];
+        const tookMs = own[Math.floor(random.next() * own.length)] ?? 0;
+        const isGone = random.next() < goneShare;
+        if (tookMs >= pick.patienceMs) late++;
+        const end = (): void => {
+          if (!isGone) answers++;
+          pick.report(at + tookMs, isGone ? "cancelled" : "success", tookMs);
+          pick.release();
+        };
+        open.push({ endsAt: at + tookMs, end });
+        open.sort((a, b) => a.endsAt - b.endsAt);
+      }
+      expect(late).toBeLessThanOrEqual(1 + answers / (mayProbe ? 250 : 500));
+    }),
+    { numRuns: 40 },
+  );
 });

@@ -36,12 +36,15 @@ const quickRatio = 2;
 const quickMin = 4;
 /** So many more late ones than quick ones show that a host is slow indeed. */
 const lateMin = 6;
+/** After so many answers without one of another host, there is none to be slower than. */
+const aloneMin = 100;
 
 /**
  * Whether a host is slow by itself, and when one that was is asked again. At most one in 250 calls
  * of the pool is such a probe, whatever the number of slow hosts, and one in 500 of those that have
  * to wait for the answer, so that probes do not show in the p99; a pool with fewer calls than that
- * in two minutes sends one in two minutes. A quick answer is followed up at once.
+ * in two minutes sends one in two minutes. A quick answer is followed up at once, uncounted: of
+ * each row of them only the last one may be late.
  */
 export class SlowProbes {
   readonly #pool: PoolPace;
@@ -53,8 +56,9 @@ export class SlowProbes {
   #late = 0;
   /** The last answer of another host was late. */
   #othersLate = false;
+  /** Answers since that one: 0 … `aloneMin`. */
+  #inRow = 0;
   #asked = false;
-  wasLate = false;
 
   constructor(pool: PoolPace) {
     this.#pool = pool;
@@ -67,11 +71,11 @@ export class SlowProbes {
 
   /** … while others are not. */
   get isLateAlone(): boolean {
-    return this.isLate && !this.#othersLate;
+    return this.isLate && !this.#othersLate && this.#inRow < aloneMin;
   }
 
   isDue(now: number): boolean {
-    if (this.#quick > 0) return !this.#asked || this.#rested(now);
+    if (this.#quick > 0 && !this.#asked) return true;
     return this.#rested(now) && this.#poolMayProbe(now);
   }
 
@@ -92,7 +96,10 @@ export class SlowProbes {
   answered(now: number, latencyMs: number, isSlow: boolean): boolean {
     const isQuick = this.#isQuick(now, latencyMs);
     this.#count(isQuick);
-    if (!isSlow) return false;
+    if (!isSlow) {
+      this.#forget();
+      return false;
+    }
     this.#quick = isQuick && (this.#asked || this.#quick > 0) ? this.#quick + 1 : 0;
     this.#asked = false;
     this.#seen(now);
@@ -105,15 +112,24 @@ export class SlowProbes {
 
   /** Its caller went away after so long. */
   unanswered(now: number, latencyMs: number): void {
-    if (!this.#isQuick(now, latencyMs)) this.#count(false);
+    const isQuick = this.#isQuick(now, latencyMs);
+    if (!isQuick) this.#count(false);
+    // That a caller went away soon says nothing: many who do must not put off the next probe.
+    if (!isQuick || this.#asked) this.#seen(now);
+    this.#forget();
+  }
+
+  /** No row of quick answers goes on from here. */
+  #forget(): void {
     this.#quick = 0;
     this.#asked = false;
-    this.#seen(now);
   }
 
   #count(isQuick: boolean): void {
     const pool = this.#pool;
-    if (pool.lastOf !== this) this.#othersLate = pool.lastLate === true;
+    const isInRow = pool.lastOf === this;
+    if (!isInRow) this.#othersLate = pool.lastLate === true;
+    this.#inRow = isInRow ? Math.min(aloneMin, this.#inRow + 1) : 0;
     pool.lastOf = this;
     pool.lastLate = !isQuick;
     if (isQuick) this.#late = Math.max(0, this.#late - 1);
