@@ -17,10 +17,12 @@ const weightMax = 1e6;
 
 /** @throws TENFOLD_BALANCING_WEIGHT_INVALID */
 export function checkWeight({ id, weight }: Candidate): void {
-  if (weight === 0 || (weight >= weightMin && weight <= weightMax)) return;
+  const isNumber = typeof weight === "number";
+  if (weight === 0 || (isNumber && weight >= weightMin && weight <= weightMax)) return;
   throw new TenfoldError(
     "TENFOLD_BALANCING_WEIGHT_INVALID",
-    `The weight of ${id} must be 0 or a number from ${weightMin} to ${weightMax}, got ${weight}.`,
+    `The weight of ${id} must be 0 or a number from ${weightMin} to ${weightMax}, ` +
+      `got ${String(weight)}.`,
     { details: { endpoint: id } },
   );
 }

@@ -1,3 +1,4 @@
+import { checkWeight } from "../balancing/candidate.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";
 
@@ -11,14 +12,19 @@ export type StaticEndpoints = readonly StaticEndpoint[] | string;
  * A resolver over fixed lists: no coordinator needed. A service that has no list has no endpoints.
  *
  * @param services a list each, or one list for whatever service is asked for
- * @throws TENFOLD_DISCOVERY_ADDRESS_INVALID for a text that is no list of `host:port`
+ * @throws TENFOLD_DISCOVERY_ADDRESS_INVALID for a text that is no list of `host:port`,
+ *   TENFOLD_BALANCING_WEIGHT_INVALID for a weight that is neither 0 nor from 10⁻⁶ to 10⁶
  * @example staticResolver({ posts: "10.0.0.7:8080,10.0.0.8:8080" })
  */
 export function staticResolver(
   services: Readonly<Record<string, StaticEndpoints>> | string,
 ): Resolver {
-  const complete = (list: StaticEndpoints): readonly Endpoint[] =>
-    (typeof list === "string" ? parseEndpoints(list) : list).map(completeEndpoint);
+  const complete = (list: StaticEndpoints): readonly Endpoint[] => {
+    const given = typeof list === "string" ? parseEndpoints(list) : list;
+    const endpoints = given.map(completeEndpoint);
+    for (const endpoint of endpoints) checkWeight(endpoint);
+    return endpoints;
+  };
   const all = typeof services === "string" ? complete(services) : undefined;
   const lists = new Map(
     typeof services === "string"
