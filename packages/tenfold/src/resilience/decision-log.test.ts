@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
 
-import { decisionLog } from "./decision-log.ts";
+import { type CountedDecision, type DecisionKind, decisionLog } from "./decision-log.ts";
 
 it("keeps the last decisions, oldest first, and finds those of a call", () => {
   const log = decisionLog(3);
@@ -27,4 +28,38 @@ it("counts with others, so that their decisions can be put in order", () => {
 
 it("refuses a size that is none", () => {
   expect(() => decisionLog(0)).toThrow(/entriesMax must be/);
+});
+
+it("lists what the ends of plain lists list, and all of them together in order", () => {
+  const kinds: readonly DecisionKind[] = ["picked", "held", "retried", "gaveUp", "timedOut"];
+  const entry = fc.record({
+    log: fc.nat(1),
+    at: fc.double({ noNaN: true }),
+    call: fc.nat(4),
+    attempt: fc.integer({ min: 1, max: 10 }),
+    kind: fc.constantFrom(...kinds),
+    why: fc.string(),
+    ms: fc.double({ noNaN: true }),
+    endpoint: fc.string(),
+  });
+  const size = fc.integer({ min: 1, max: 9 });
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 60 }), size, size, (entries, ...sizes) => {
+      const counted = { decisions: 0 };
+      const logs = sizes.map((each) => decisionLog(each, counted));
+      const plain: CountedDecision[][] = [[], []];
+      for (const [order, { log, ...decision }] of entries.entries()) {
+        const { at, call: number, attempt, kind, why, ms, endpoint } = decision;
+        logs[log]?.record({ at, number, attempt }, kind, why, ms, endpoint);
+        plain[log]?.push({ ...decision, order });
+      }
+      for (const [i, log] of logs.entries()) {
+        const kept = plain[i]?.slice(-(sizes[i] as number)) ?? [];
+        expect(log.list()).toEqual(kept);
+        for (let call = 0; call < 5; call++) {
+          expect(log.list(call)).toEqual(kept.filter((each) => each.call === call));
+        }
+      }
+    }),
+  );
 });

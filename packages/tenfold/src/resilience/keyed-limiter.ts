@@ -1,6 +1,6 @@
 import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
 import type { RestorableLimiter, SavedLimiter } from "./rate-limiter.ts";
-import { invalidState, savedNumbers } from "./saved-state.ts";
+import { checkedAwayMs, invalidState, savedNumbers } from "./saved-state.ts";
 
 export interface KeyedLimiterOptions<S extends SavedLimiter = SavedLimiter> {
   /**
@@ -63,7 +63,8 @@ export function keyedLimiter<S extends SavedLimiter>(
       const kept = [...limiters].filter(([key]) => key.length <= keyLengthMax);
       return { format: 1, keys: kept.map(([key, limiter]) => [key, limiter.save(now)]) };
     },
-    restore(now, saved, awayMs) {
+    restore(now, saved, awayMs = 0) {
+      checkedAwayMs(awayMs);
       const restored = new Map<string, RestorableLimiter<S>>();
       for (const [key, state] of checkedKeys<S>(saved).slice(-keysMax)) {
         const limiter = options.limiter();

@@ -146,10 +146,7 @@ describe.each(kinds)("%s", (_, make, bad) => {
     );
     for (const awayMs of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
       const it = make();
-      it.ask(0, 0);
-      const saved = it.save(0);
-      if (JSON.stringify(saved).includes("keys")) it.ask(0, 1);
-      expect(() => it.restore(0, saved as never, awayMs)).toThrow(/awayMs must be/);
+      expect(() => it.restore(0, it.save(0) as never, awayMs)).toThrow(/awayMs must be/);
     }
   });
 });
