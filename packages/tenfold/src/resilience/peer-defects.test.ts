@@ -1,8 +1,11 @@
 import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 
+import type { TenfoldError } from "../runtime/errors.ts";
 import { seededRandom } from "../runtime/random.ts";
 import { policyStand } from "../testing/policy-stand.ts";
+import { incomingCall } from "./call-chain.ts";
+import type { CallContext } from "./call-layer.ts";
 import { breakerLayer, deadlineLayer, tryTimeoutLayer } from "./call-layers.ts";
 import { type CallOutcome, type CircuitBreaker, circuitBreaker } from "./circuit-breaker.ts";
 import { layeredPolicy } from "./layered-policy.ts";
@@ -246,6 +249,37 @@ const defects: readonly [seenIn: string, defect: string, check: () => Promise<vo
       const ended = hang.catch(() => clock.now() - began);
       await clock.advance(1_000);
       expect(await ended).toBe(70);
+    },
+  ],
+  [
+    "moleculer #874",
+    "what timed out is still done by its callee, and then done again: duplicates",
+    async () => {
+      const { clock, policy } = policyStand({ tryTimeoutMs: 50, retry: { attemptsMax: 3 } });
+      const done: number[] = [];
+      const act = async ({ attempt, signal }: CallContext) => {
+        await clock.sleep(80, { signal });
+        done.push(attempt);
+      };
+      const once = policy
+        .run(act, { idempotent: false })
+        .catch((error: TenfoldError) => error.code);
+      await clock.advance(1_000);
+      expect([await once, done]).toEqual(["TENFOLD_RESILIENCE_TRY_TIMEOUT", []]);
+      // Even by a callee that heeds no signal: what may not be done twice is not.
+      const deaf = async () => {
+        await clock.sleep(80);
+        done.push(1);
+      };
+      const other = policy.run(deaf, { idempotent: false }).catch(() => {});
+      await clock.advance(1_000);
+      await other;
+      expect(done).toEqual([1]);
+      // And the callee is told how long it is waited for; after that it does not begin.
+      const incoming = incomingCall((name) => (name === "tenfold-deadline-ms" ? "0" : undefined));
+      await policy.run(deaf, { incoming }).catch(() => {});
+      await clock.advance(1_000);
+      expect(done).toEqual([1]);
     },
   ],
   [
