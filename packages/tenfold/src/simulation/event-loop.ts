@@ -5,9 +5,9 @@ import { popEvent, pushEvent, type Scheduled } from "./event-heap.ts";
  * a million in a second. For code with promises take `virtualClock`, which lets them settle.
  */
 export interface EventLoop {
-  readonly now: number;
+  now(): number;
   /** Runs after `delayMs` (from 0); what is set for the same instant runs in order of setting. */
-  after(delayMs: number, run: () => void): void;
+  setTimer(delayMs: number, run: () => void): void;
   /** Runs what there is until nothing is left, or `untilMs` is reached. */
   run(untilMs?: number): void;
 }
@@ -20,10 +20,8 @@ export function eventLoop(): EventLoop {
   const heap: Event[] = [];
   const state = { now: 0, order: 0 };
   return {
-    get now() {
-      return state.now;
-    },
-    after(delayMs, run) {
+    now: () => state.now,
+    setTimer(delayMs, run) {
       pushEvent(heap, { at: state.now + Math.max(0, delayMs), order: state.order++, run });
     },
     run(untilMs = Number.POSITIVE_INFINITY) {

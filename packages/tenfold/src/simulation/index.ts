@@ -11,7 +11,13 @@ export {
   replay,
 } from "./replay.ts";
 export { type ReplayFigures, replayFigures } from "./replay-figures.ts";
-export type { Fault, ServerSpec } from "./server-model.ts";
+export {
+  type Fault,
+  type ModelTime,
+  type ServerModel,
+  type ServerSpec,
+  serverModel,
+} from "./server-model.ts";
 export { type VirtualClock, type VirtualClockOptions, virtualClock } from "./virtual-clock.ts";
 export {
   type VirtualNetwork,

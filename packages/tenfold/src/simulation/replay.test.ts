@@ -62,11 +62,7 @@ describe("a replay", () => {
       const choice = balancer({ random: seededRandom(`budget/${client}`) });
       choice.update(servers.map(({ id }) => ({ id, weight: 1 })));
       const budget = retryBudget({ ratio: 0.1, reservePerSecond: 0 });
-      return balancedCaller({
-        balancer: choice,
-        onCall: (now) => budget.deposit(now),
-        mayRetry: (now) => budget.withdraw(now),
-      });
+      return balancedCaller({ balancer: choice, retryBudget: budget });
     };
     const run = replay({ trace, servers, faults: dead, caller });
     const outage = replayFigures(run, 1_000, 3_000);

@@ -50,7 +50,9 @@ export interface Replay {
 
 /**
  * Plays a trace of calls against models of servers in virtual time, with the policies of
- * production. The same options give the same picks to the last one.
+ * production: those that hold no promise, as `balancedCaller` and `queuedCaller` use them. For
+ * `callPolicy` take `serverModel` over `virtualClock`. The same options give the same picks to the
+ * last one.
  */
 export function replay(options: ReplayOptions): Replay {
   const { trace, faults = [], wireMs = () => 0.25, seed = "replay" } = options;
@@ -68,21 +70,21 @@ export function replay(options: ReplayOptions): Replay {
   });
 
   const lineOf = (index: number, call: ReplayedCall): Line => ({
-    now: () => loop.now,
-    after: (delayMs, run) => loop.after(delayMs, run),
+    now: loop.now,
+    after: loop.setTimer,
     send(id, answered) {
       const server = servers.get(id);
       if (server === undefined) throw new Error(`there is no server ${id}`);
       call.attempts++;
-      picks.push({ atMs: loop.now, call: index, server: id });
+      picks.push({ atMs: loop.now(), call: index, server: id });
       const wayMs = wireMs(call.arrival.client, id);
-      loop.after(wayMs, () => {
-        server.serve(call.arrival.demand, (ok) => loop.after(wayMs, () => answered(ok)));
+      loop.setTimer(wayMs, () => {
+        server.serve(call.arrival.demand, (ok) => loop.setTimer(wayMs, () => answered(ok)));
       });
     },
     end(ok) {
       if (!Number.isNaN(call.endMs)) return;
-      call.endMs = loop.now;
+      call.endMs = loop.now();
       call.ok = ok;
     },
   });
@@ -90,7 +92,7 @@ export function replay(options: ReplayOptions): Replay {
     const call = calls[index];
     if (call === undefined) return;
     const { arrival } = call;
-    loop.after(arrival.atMs - loop.now, () => {
+    loop.setTimer(arrival.atMs - loop.now(), () => {
       arrive(index + 1);
       const caller = callers.get(arrival.client) ?? options.caller(arrival.client);
       callers.set(arrival.client, caller);

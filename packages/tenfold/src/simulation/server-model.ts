@@ -1,5 +1,4 @@
 import type { Random } from "../runtime/random.ts";
-import type { EventLoop } from "./event-loop.ts";
 
 /** A server with a number of places, where work takes time, and a queue before them. */
 export interface ServerSpec {
@@ -43,10 +42,22 @@ export interface ServerModel {
   serve(demand: number, done: (ok: boolean) => void): void;
 }
 
+/** Whose time a server lives in: a `virtualClock`, or what `replay` has for itself. */
+export interface ModelTime {
+  now(): number;
+  setTimer(delayMs: number, run: () => void): unknown;
+}
+
+/**
+ * A server of `replay` by itself: for code with promises, such as `callPolicy`,
+ * over `virtualClock`.
+ *
+ * @param random of its own chance: which calls fail where a share of them does.
+ */
 export function serverModel(
   spec: ServerSpec,
   faults: readonly Fault[],
-  loop: EventLoop,
+  time: ModelTime,
   random: Pick<Random, "next">,
 ): ServerModel {
   const own = faults.filter(({ server }) => server === spec.id);
@@ -56,17 +67,17 @@ export function serverModel(
 
   /** Runs after `ms` of the server's own time, which stands still while it is frozen. */
   const afterWork = (ms: number, run: () => void): void => {
-    let end = loop.now + ms;
+    let end = time.now() + ms;
     for (const { fromMs, toMs } of frozen) {
-      if (fromMs <= end && toMs > loop.now) end += toMs - Math.max(fromMs, loop.now);
+      if (fromMs <= end && toMs > time.now()) end += toMs - Math.max(fromMs, time.now());
     }
-    loop.after(end - loop.now, run);
+    time.setTimer(end - time.now(), run);
   };
   const start = (demand: number, done: (ok: boolean) => void): void => {
     busy++;
     const factor = own.reduce(
       (product, fault) =>
-        fault.kind === "slow" && isActive(fault, loop.now) ? product * fault.factor : product,
+        fault.kind === "slow" && isActive(fault, time.now()) ? product * fault.factor : product,
       1,
     );
     afterWork(demand * spec.serviceMs * factor, () => {
@@ -79,7 +90,7 @@ export function serverModel(
   return {
     serve(demand, done) {
       for (const fault of own) {
-        if (fault.kind !== "failing" || !isActive(fault, loop.now)) continue;
+        if (fault.kind !== "failing" || !isActive(fault, time.now())) continue;
         if (random.next() < fault.share) {
           afterWork(fault.afterMs, () => done(false));
           return;
