@@ -8,8 +8,16 @@ import { deadlineAfter, deadlineMsMax } from "./deadline.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 
 /**
- * The end of the whole call: the sooner of this, the call's own and the one that came with the
- * request it is made for. What is over already is not begun.
+ * A call for a request ends so much sooner than that one's deadline, lest both end at one moment
+ * and the answer, with what it says about retries, comes too late: this share of the time …
+ */
+const answerShare = 0.1;
+/** … up to this. */
+const answerMsMax = 100;
+
+/**
+ * The end of the whole call: the sooner of this, the call's own and, with a little time left for
+ * the answer, the one that came with the request it is made for. What is over already is not begun.
  *
  * @param deadlineMs 1 … 600,000. @throws TENFOLD_OPTION_INVALID
  */
@@ -19,7 +27,8 @@ export function deadlineLayer(deadlineMs: number): CallLayer {
     kind: "deadline",
     wrap: (inner) => (call) => {
       const ownMs = call.deadlineMs ?? deadlineMs;
-      const leftMs = Math.min(ownMs, call.incoming.remainingMs ?? deadlineMsMax);
+      const aboveMs = call.incoming.remainingMs ?? deadlineMsMax;
+      const leftMs = Math.min(ownMs, aboveMs - Math.min(answerMsMax, aboveMs * answerShare));
       if (call.signal?.aborted) return call.aborted(call.signal);
       if (leftMs <= 0) return call.refuse("deadline", overAlready(call));
       call.deadline = deadlineAfter(call.at, leftMs);

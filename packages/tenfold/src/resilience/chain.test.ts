@@ -30,6 +30,8 @@ async function run(options: {
   readonly leaf: "dead" | "slow";
   readonly mute?: readonly string[];
   readonly isCooperative?: boolean;
+  /** Of each tier; by default each waits longer than the one below it. */
+  readonly tryTimeoutMs?: number;
 }): Promise<Record<string, number>> {
   const clock = virtualClock();
   const random = seededRandom("chain");
@@ -45,8 +47,7 @@ async function run(options: {
     const policyOptions: CallPolicyOptions = {
       name: tier.name,
       idempotent: true,
-      // Each tier waits longer than the one below it, else its own time-out hides the answer.
-      tryTimeoutMs: 200 * 3 ** depth,
+      tryTimeoutMs: options.tryTimeoutMs ?? 200 * 3 ** depth,
       deadlineMs: 60_000,
       retry: { attemptsMax: 3 },
       retryBudget: { ratio: 0.2, reservePerSecond: 0 },
@@ -96,6 +97,11 @@ it("and at a slow one", async () => {
   expect(leaf).toBeLessThanOrEqual(1.2);
   // Few attempts of C take longer than B waits, before its budget has run down.
   expect(C).toBeLessThanOrEqual(1.02);
+});
+
+it("and where all have the same time-out: each answers before the one above gives up", async () => {
+  const alike = { callsPerSecond: 20, seconds: 20, tryTimeoutMs: 2_000 } as const;
+  expect(await run({ ...alike, leaf: "slow" })).toEqual({ leaf: 1, C: 1, B: 1, A: 1 });
 });
 
 it("and where tiers between lose half of the answers, too", async () => {
