@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { root } from "../architecture/tree.ts";
 import { exampleOf } from "../proof/example.ts";
 
-const readers = ["README.md"] as const;
+const readers = ["README.md", "docs/guides/calls-that-survive.md"] as const;
 const block = /<!-- (examples\/[\w-]+\.ts) -->\n[\s\S]*?<!-- end -->/g;
 
 /** Pages that show examples: the code between the marks is the file that the tests run. */
