@@ -142,3 +142,36 @@ it("hosts that are alike all get their part, however their latencies vary", () =
     { numRuns: 15 },
   );
 });
+
+it("hosts that are alike again all get their part, whatever each of them took before", () => {
+  const phase = fc.array(fc.constantFrom(0, 1, 10, 25, 60, 100, 1_000, 20_000), {
+    minLength: 4,
+    maxLength: 4,
+  });
+  fc.assert(
+    fc.property(fc.array(phase, { maxLength: 5 }), fc.constantFrom(1, 10, 100), (phases, after) => {
+      const choice = pool(hosts(4));
+      const picks = new Map<string, number>();
+      const open: { endsAt: number; end: () => void }[] = [];
+      // Where answers do not vary, a thousandth more is seen as well: ten time constants and more.
+      const changedMs = phases.length * 5_000;
+      for (let now = 0; now < changedMs + 180_000; now += 5) {
+        while ((open[0]?.endsAt ?? none) <= now) open.shift()?.end();
+        const picked = choice.pick(now, { mayProbe: true });
+        if (picked === undefined) throw new Error("nobody was picked");
+        const { id } = picked.endpoint;
+        const tookMs = phases[Math.floor(now / 5_000)]?.[Number(id.slice(1))] ?? after;
+        const endsAt = now + tookMs;
+        const end = (): void => {
+          picked.report(endsAt, "success", tookMs);
+          picked.release();
+        };
+        open.push({ endsAt, end });
+        open.sort((a, b) => a.endsAt - b.endsAt);
+        if (now >= changedMs + 160_000) picks.set(id, (picks.get(id) ?? 0) + 1);
+      }
+      for (const { id } of hosts(4)) expect((picks.get(id) ?? 0) / 4_000).toBeGreaterThan(0.1);
+    }),
+    { numRuns: 10 },
+  );
+});
