@@ -65,6 +65,8 @@ export interface Balancer<E extends Candidate> {
   readonly hasWell: boolean;
   /** By what the next choice is made, of those that take calls. O(n). */
   view(now: number): EndpointView[];
+  /** The same of those that are not among `ids`. O(n). */
+  hasWellBeside(ids: ReadonlySet<string>): boolean;
   /** What was learned of the endpoints, as JSON. Calls under way are not in it. */
   save(now: number): BalancerState;
   /**
@@ -123,6 +125,10 @@ class PoolBalancer<E extends Candidate> implements Balancer<E> {
 
   get hasWell(): boolean {
     return this.#able.some(({ health }) => health.failures === 0);
+  }
+
+  hasWellBeside(ids: ReadonlySet<string>): boolean {
+    return this.#able.some(({ id, health }) => health.failures === 0 && !ids.has(id));
   }
 
   update(endpoints: readonly E[]): void {

@@ -7,7 +7,7 @@ import type { Endpoint, Resolver } from "./endpoint.ts";
 import { type EndpointPool, endpointPool } from "./endpoint-pool.ts";
 import type { Route } from "./exchange.ts";
 import type { Hold } from "./hold.ts";
-import { judgeAnswer } from "./http-judgement.ts";
+import { answerJudge } from "./http-judgement.ts";
 import { pickLayer } from "./pick-layer.ts";
 
 export interface CallCoreOptions {
@@ -51,6 +51,6 @@ export function callCore(options: CallCoreOptions): CallCore {
     holdMs,
     route: (endpoint, now) => routes.route(endpoint, now),
   });
-  const policy = options.policy.withLayer(picks, { classifyResult: judgeAnswer });
+  const policy = options.policy.withLayer(picks, { classifyResult: answerJudge(runtime.clock) });
   return { service, runtime, pool, policy, metrics };
 }

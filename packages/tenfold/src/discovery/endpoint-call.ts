@@ -34,6 +34,8 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
   readonly #picked: Picked<Endpoint>;
   readonly #beganAt: number;
   #patience: Timer | undefined;
+  /** Until the head of the answer. */
+  #tookMs = 0;
 
   constructor(
     parts: CallParts,
@@ -81,14 +83,14 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
     this.answer = answer;
     this.trip.sent++;
     const now = this.parts.runtime.clock.now();
-    const tookMs = now - this.#beganAt;
-    this.#picked.report(now, answer.status >= 500 ? "failure" : "success", tookMs);
-    this.parts.metrics.tried("answered", tookMs);
+    this.#tookMs = now - this.#beganAt;
+    this.#picked.report(now, answer.status >= 500 ? "failure" : "success", this.#tookMs);
     this.headed();
   }
 
   end(): void {
     this.#picked.release();
+    this.parts.metrics.tried("answered", this.#tookMs);
     this.ended();
   }
 
@@ -138,9 +140,10 @@ export abstract class EndpointCall<T> implements AnswerReceiver, UnderWay {
     // A body that broke was seen by nobody: to the call it is no answer.
     this.failure = failure === "cut" ? "noAnswer" : failure;
     const now = this.parts.runtime.clock.now();
-    if (outcome !== undefined) this.#picked.report(now, outcome, now - this.#beganAt);
+    const lastedMs = now - this.#beganAt;
+    if (outcome !== undefined) this.#picked.report(now, outcome, lastedMs);
     const tried = outcome === "cancelled" ? outcome : failure;
-    this.parts.metrics.tried(tried, now - this.#beganAt);
+    this.parts.metrics.tried(tried, this.exchange.answered ? this.#tookMs : lastedMs);
   }
 
   abstract data(chunk: Buffer): void;

@@ -1,6 +1,7 @@
 import { type Balancer, balancer, type Picked, type PickOptions } from "../balancing/balancer.ts";
 import type { BalancerOptions } from "../balancing/balancer-options.ts";
 import type { EndpointView } from "../balancing/endpoint-view.ts";
+import { type BalancerState, checkBalancerState } from "../balancing/balancer-state.ts";
 import { errorText } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";
@@ -21,6 +22,8 @@ export interface EndpointPool {
   readonly size: number;
   /** One of them has not failed since it last went well. */
   readonly hasWell: boolean;
+  /** The same of those that are not among `ids`. */
+  hasWellBeside(ids: ReadonlySet<string>): boolean;
   readonly closed: boolean;
   /** The resolver has given a list, be it an empty one, or will give none. */
   readonly listed: boolean;
@@ -33,6 +36,12 @@ export interface EndpointPool {
    * longer than `atMostMs`.
    */
   wait(delayMs: number, atMostMs: number, signal?: AbortSignal): Promise<void>;
+  save(now: number): BalancerState;
+  /**
+   * Takes over what was learned before: at once, or with the first list.
+   * @throws TENFOLD_BALANCING_STATE_INVALID
+   */
+  restore(now: number, state: BalancerState): void;
   /** A call went well: whoever waits may go on. */
   recovered(): void;
   /** Stops watching and lets everybody who waits go on. Idempotent. */
@@ -53,6 +62,8 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
   const waiting = new Set<() => void>();
   let listed = new Map<string, Endpoint>();
   let isListed = false;
+  /** For endpoints that are not listed yet. */
+  let known: BalancerState | undefined;
 
   const wakeAll = (): void => {
     for (const wake of [...waiting]) wake();
@@ -61,6 +72,10 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
     isListed = true;
     try {
       choice.update(endpoints);
+      if (known !== undefined && endpoints.length > 0) {
+        choice.restore(clock.now(), known);
+        known = undefined;
+      }
     } catch (error) {
       log.error("kept the last list of endpoints", { service, error: errorText(error) });
       return;
@@ -90,6 +105,7 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
     get hasWell() {
       return choice.hasWell;
     },
+    hasWellBeside: (ids) => choice.hasWellBeside(ids),
     get closed() {
       return stop.signal.aborted;
     },
@@ -112,6 +128,11 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
         waiting.add(wake);
         signal?.addEventListener("abort", wake, { once: true });
       });
+    },
+    save: (now) => choice.save(now),
+    restore(now, state) {
+      if (choice.size > 0) choice.restore(now, state);
+      else known = checkBalancerState(state);
     },
     recovered() {
       if (waiting.size > 0) wakeAll();

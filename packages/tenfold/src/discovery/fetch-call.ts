@@ -5,6 +5,7 @@ import type { CallCore } from "./call-core.ts";
 import type { AttemptRequest } from "./endpoint-call.ts";
 import {
   callOptions,
+  checkedKey,
   isIdempotent,
   requestHeaders,
   requestTargetOf,
@@ -19,7 +20,10 @@ import { Trip } from "./trip.ts";
 
 /** What the web's `fetch` takes, as far as a call of a service needs it, and a call's options. */
 export interface FetchInit
-  extends Pick<ServiceCall, "deadlineMs" | "tryTimeoutMs" | "idempotent" | "incoming" | "signal"> {
+  extends Pick<
+    ServiceCall,
+    "deadlineMs" | "tryTimeoutMs" | "idempotent" | "incoming" | "key" | "signal"
+  > {
   readonly method?: string;
   readonly headers?: RequestInit["headers"];
   readonly body?: RequestInit["body"] | AsyncIterable<Uint8Array | string>;
@@ -41,7 +45,7 @@ export async function fetchCall(
   const target = requestTargetOf(path);
   const idempotent =
     stream === undefined && isIdempotent({ method, headers, idempotent: init.idempotent });
-  const trip = new Trip(idempotent, 0, stream?.canSend);
+  const trip = new Trip(idempotent, { canSend: stream?.canSend, key: checkedKey(init.key) });
   const { signal } = init;
   const run = (context: CallContext): Promise<StreamedAnswer> =>
     new Promise((resolve, reject) => {

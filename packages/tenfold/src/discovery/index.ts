@@ -36,7 +36,9 @@ export {
   serviceClientDefaults,
   servicePolicyDefaults,
 } from "./service-client-options.ts";
+export type { ServiceClientState } from "./service-client-state.ts";
 export {
+  type KeyedRequest,
   type ServiceInterceptor,
   type ServiceInterceptorOptions,
   serviceInterceptor,

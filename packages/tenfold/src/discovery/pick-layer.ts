@@ -21,6 +21,8 @@ export interface PickLayerOptions {
 /** Timers count whole milliseconds: with less than this left no attempt comes to anything. */
 const attemptMsMin = 1.5;
 
+const endless = Number.POSITIVE_INFINITY;
+
 const mayProbe: PickOptions = Object.freeze({ mayProbe: true });
 const mayNotProbe: PickOptions = Object.freeze({ mayProbe: false });
 
@@ -61,22 +63,18 @@ class Picks {
   #go(call: Call, trip: Trip): Promise<unknown> | undefined {
     const { pool, metrics, route } = this.#options;
     if (pool.closed) return closed(call, pool.service);
-    const { tried, repeatable } = trip;
-    const usual = repeatable ? mayProbe : mayNotProbe;
-    const asked = tried === undefined ? usual : { exclude: tried, mayProbe: repeatable };
-    const picked = pool.pick(call.at, asked);
+    const picked = pool.pick(call.at, pickOptions(trip));
     if (picked === undefined) return this.#wait(call, trip);
     const { endpoint, reason } = picked;
     call.record("picked", reason, 0, endpoint.id);
     metrics.picked(endpoint.id);
     trip.picked = picked;
-    const isLast = this.#isLast(trip);
-    trip.patienceMs = call.mayFollow && !isLast ? picked.patienceMs : Number.POSITIVE_INFINITY;
+    trip.patienceMs = this.#mayLeave(call, trip, picked) ? picked.patienceMs : endless;
     trip.route = route(endpoint, call.at);
     trip.underWay = undefined;
     // So that an endpoint that hangs costs one attempt and not the whole deadline.
     const isShared = call.mayFollow && pool.size > 1;
-    call.shareMs = isShared ? call.remainingMs() / 2 : Number.POSITIVE_INFINITY;
+    call.shareMs = isShared ? call.remainingMs() / 2 : endless;
     call.hasTheRest = call.mayRepeat && !call.mayFollow;
     const running = this.#inner(call);
     if (running === undefined) picked.release();
@@ -93,8 +91,12 @@ class Picks {
     }
     trip.last = "refused";
     trip.wentTo(id);
-    // Asked again at once, the only server would only say the same.
-    if (this.#isEverywhere(trip) || !trip.canSend()) call.mayRetry = false;
+    const isEverywhere = this.#isEverywhere(trip);
+    // Asked again at once, those that there are would only say the same.
+    const isVain = isEverywhere && call.retryAfterMs === 0;
+    if (isVain || !trip.canSend()) call.mayRetry = false;
+    // What one instance asks for is no reason to keep another one waiting.
+    if (!isEverywhere) call.retryAfterMs = 0;
     this.#spare(call);
     return value;
   }
@@ -133,7 +135,7 @@ class Picks {
     trip.holdSince ??= call.at;
     const heldMs = call.at - trip.holdSince;
     // The first list is worth waiting for in any case.
-    const holdLeftMs = pool.listed ? holdMs - heldMs : Number.POSITIVE_INFINITY;
+    const holdLeftMs = pool.listed ? holdMs - heldMs : endless;
     const leftMs = Math.min(call.remainingMs(), holdLeftMs);
     if (leftMs < attemptMsMin) return this.#unreachable(call, trip, heldMs);
     try {
@@ -162,13 +164,24 @@ class Picks {
     call.beganAt = call.at;
   }
 
-  #isLast({ tried }: Trip): boolean {
-    return (tried?.size ?? 0) + 1 >= this.#options.pool.size;
+  /** Slow is better than nothing: left is it only for one that is well. */
+  #mayLeave(call: Call, { tried }: Trip, { patienceMs, endpoint }: Picked<Endpoint>): boolean {
+    if (patienceMs === endless || !call.mayFollow) return false;
+    return this.#options.pool.hasWellBeside(new Set(tried).add(endpoint.id));
   }
 
   #isEverywhere({ tried }: Trip): boolean {
     return (tried?.size ?? 0) >= this.#options.pool.size;
   }
+}
+
+function pickOptions({ tried, repeatable, key }: Trip): PickOptions {
+  if (tried === undefined && key === undefined) return repeatable ? mayProbe : mayNotProbe;
+  return {
+    mayProbe: repeatable,
+    ...(tried !== undefined && { exclude: tried }),
+    ...(key !== undefined && { key }),
+  };
 }
 
 /**

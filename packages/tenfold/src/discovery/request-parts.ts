@@ -1,7 +1,8 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 
+import { attemptHeader, retryHeader } from "../resilience/call-chain.ts";
 import type { CallContext, CallOptions } from "../resilience/call-layer.ts";
-import { deadlineMsMax } from "../resilience/deadline.ts";
+import { deadlineHeader, deadlineMsMax } from "../resilience/deadline.ts";
 import { isIdempotentMethod } from "../resilience/retry.ts";
 import { invalidOption } from "../runtime/options.ts";
 import type { ServiceCall } from "./service-client.ts";
@@ -65,6 +66,22 @@ const ownHeaders: ReadonlySet<string> = new Set([
   "expect",
 ]);
 
+/** What `withChain` adds, and a request that came along the chain brings. */
+export const chainHeaders: ReadonlySet<string> = new Set([
+  deadlineHeader,
+  attemptHeader,
+  retryHeader,
+]);
+
+const keyCharactersMax = 1_024;
+
+/** @throws TENFOLD_OPTION_INVALID */
+export function checkedKey(key: string | undefined): string | undefined {
+  if (key === undefined) return undefined;
+  if (typeof key === "string" && key.length >= 1 && key.length <= keyCharactersMax) return key;
+  throw invalidOption("key", `text of 1 to ${keyCharactersMax} characters`, key);
+}
+
 /** Names and values in turn. @throws TENFOLD_OPTION_INVALID */
 export function requestHeaders(
   headers: Readonly<Record<string, string>> | undefined,
@@ -76,6 +93,9 @@ export function requestHeaders(
     const value = headers[name] as string;
     const lower = name.toLowerCase();
     if (ownHeaders.has(lower)) throw invalidOption("headers", "no header of the transport", name);
+    if (chainHeaders.has(lower)) {
+      throw invalidOption("headers", "the request's own call as `incoming` instead", name);
+    }
     try {
       validateHeaderName(name);
       validateHeaderValue(name, value);

@@ -1,6 +1,7 @@
 import type { EndpointView } from "../balancing/endpoint-view.ts";
 import type { IncomingCall } from "../resilience/call-chain.ts";
 import type { CallContext, CallOptions } from "../resilience/call-layer.ts";
+import type { StandardPolicy } from "../resilience/call-policy.ts";
 import type { Decision } from "../resilience/decision-log.ts";
 import type { Answer, Fault } from "../resilience/layered-policy.ts";
 import { runtimeWith } from "../runtime/runtime.ts";
@@ -10,6 +11,7 @@ import { type FetchInit, fetchCall } from "./fetch-call.ts";
 import { hold } from "./hold.ts";
 import {
   callOptions,
+  checkedKey,
   isIdempotent,
   type RequestBody,
   requestHeaders,
@@ -23,6 +25,7 @@ import {
   serviceClientLimits,
   servicePolicy,
 } from "./service-client-options.ts";
+import { type ServiceClientState, serviceClientState } from "./service-client-state.ts";
 import type { ServiceReply } from "./service-reply.ts";
 import { Trip } from "./trip.ts";
 import { WholeAnswer } from "./whole-answer.ts";
@@ -49,8 +52,18 @@ export interface ServiceCall {
    * carry an `idempotency-key` header.
    */
   readonly idempotent?: boolean;
-  /** The request on whose behalf it is made: its deadline and retry signal hold here too. */
+  /**
+   * The request on whose behalf it is made: its deadline and retry signal hold here too. Nothing
+   * passes it on by itself: without it the call has the policy's whole deadline and all its
+   * retries. The headers that carry it are the client's own, and refused among `headers`.
+   */
   readonly incoming?: IncomingCall;
+  /**
+   * What the call is about, such as a user's id: 1 … 1,024 characters. With a `picking` that has
+   * affinity (`boundedHash()`) calls of one key go to one instance as long as that takes them; any
+   * other picking looks at no key.
+   */
+  readonly key?: string;
 }
 
 /** Calls the instances of one service, balanced, under one policy. */
@@ -92,6 +105,21 @@ export interface ServiceClient {
   explain(call?: number): Decision[];
   /** The endpoints as of now, and by what the next call chooses among them. O(n). */
   endpoints(): EndpointView[];
+  /**
+   * What it has learned of the instances, as JSON: how quick each is, who fails, and the circuit
+   * of a policy that it made itself (one that was given is saved by whoever has it). Times are
+   * durations, so it holds in another process. Calls under way are not in it.
+   */
+  save(): ServiceClientState;
+  /**
+   * Begins with what another client of the service knew: of instances that are the same still, at
+   * once, or when the first of them are listed.
+   *
+   * @param awayMs time between `save` and now, ≥ 0; default 0
+   * @throws TENFOLD_BALANCING_STATE_INVALID, TENFOLD_RESILIENCE_STATE_INVALID; nothing is taken
+   *   over then
+   */
+  restore(state: ServiceClientState, awayMs?: number): void;
   /** Cuts what is under way. Idempotent. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -123,6 +151,8 @@ export function createServiceClient(service: string, options: ServiceClientOptio
     core.pool.close();
     connections.close();
   };
+  const isOwn = policy !== options.policy;
+  const known = serviceClientState(core, isOwn ? (policy as StandardPolicy).breaker : undefined);
   return {
     request(call) {
       return requested(core, limits, call, (run, own) => core.policy.run(run, own));
@@ -137,6 +167,8 @@ export function createServiceClient(service: string, options: ServiceClientOptio
     fetch: (path, init) => fetchCall(core, limits, path, init),
     explain: (call) => core.policy.explain(call),
     endpoints: () => core.pool.view(runtime.clock.now()),
+    save: () => known.save(),
+    restore: (state, awayMs) => known.restore(state, awayMs),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -155,7 +187,7 @@ async function requested<T>(
   const target = requestTarget(call.path, call.query);
   const headers = requestHeaders(call.headers, body);
   const idempotent = isIdempotent(call);
-  const trip = new Trip(idempotent);
+  const trip = new Trip(idempotent, { key: checkedKey(call.key) });
   const run: Run = (context) =>
     new Promise((resolve, reject) => {
       const about = { call: context.call, bytesMax: limits.responseBytesMax };

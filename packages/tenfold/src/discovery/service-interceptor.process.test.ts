@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { buffer } from "node:stream/consumers";
 
 import * as undici6 from "undici6";
@@ -194,4 +196,77 @@ it("works for the request of undici 7 and 8 too", async () => {
     });
     expect([statusCode, await body.json()]).toMatchObject([200, { body: "x" }]);
   }
+});
+
+describe("what is no request with an answer", () => {
+  /** Says of an upgrade or CONNECT what it was, and ends it. */
+  async function tunnels(): Promise<number> {
+    const server = createServer();
+    const told = (request: IncomingMessage, socket: Duplex): void => {
+      const key = request.headers["sec-websocket-key"] ?? "";
+      const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+      const text = Buffer.from(`${request.method} ${request.url}`);
+      const head =
+        request.method === "CONNECT"
+          ? "HTTP/1.1 200 OK\r\n\r\n"
+          : "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
+            `sec-websocket-accept: ${accept.digest("base64")}\r\n\r\n`;
+      socket.write(head);
+      socket.end(Buffer.concat([Buffer.from([0x81, text.length]), text]));
+    };
+    server.on("upgrade", told).on("connect", told);
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    cleanups.push(() => server.close());
+    return (server.address() as AddressInfo).port;
+  }
+
+  it("goes to an instance as it is: a WebSocket of Node", async () => {
+    const dispatcher = builtInDispatcher().compose(intercept([await tunnels()]));
+    const socket = new WebSocket("ws://posts/chat?a=1", { dispatcher } as never);
+    const [{ data }] = (await once(socket, "message")) as [MessageEvent];
+    expect(data).toBe("GET /chat?a=1");
+    socket.close();
+  });
+
+  it.each([
+    ["6", undici6],
+    ["7", undici7],
+    ["8", undici8],
+  ])("goes to an instance as it is: CONNECT of undici %s", async (_version, undici) => {
+    const agent = new undici.Agent();
+    cleanups.push(() => agent.close());
+    const compose = agent.compose.bind(agent) as (interceptor: unknown) => never;
+    const dispatcher = compose(intercept([await tunnels()]));
+    const { connect } = undici as typeof undici7;
+    const { statusCode, socket } = await connect("http://posts/far", { dispatcher });
+    expect(statusCode).toBe(200);
+    expect((await buffer(socket)).toString()).toContain("CONNECT /far");
+  });
+
+  it("fails with the code when nobody is there", async () => {
+    const agent = new undici7.Agent();
+    cleanups.push(() => agent.close());
+    const compose = agent.compose.bind(agent) as (interceptor: unknown) => never;
+    const dispatcher = compose(intercept([], { holdMs: 30 }));
+    const asked = undici7.connect("http://posts/far", { dispatcher });
+    await expect(asked).rejects.toMatchObject({ code: "TENFOLD_DISCOVERY_NO_ENDPOINT" });
+  });
+});
+
+it("sends the parts of an iterator once, and those of a list to every attempt", async () => {
+  const ports = [await serverOf(refusing), await serverOf(refusing), await serverOf(echo)];
+  const agent = new undici7.Agent();
+  cleanups.push(() => agent.close());
+  const compose = agent.compose.bind(agent) as (interceptor: unknown) => never;
+  const dispatcher = compose(intercept(ports));
+  const put = async (body: never): Promise<unknown> => {
+    const answer = await undici7.request("http://posts/", { method: "PUT", body, dispatcher });
+    const text = await answer.body.text();
+    return answer.statusCode === 200 ? (JSON.parse(text) as { body: string }).body : text;
+  };
+  const parts = [Buffer.from("one, "), Buffer.from("two")];
+  for (let i = 0; i < 12; i++) {
+    expect(["one, two", "not now"]).toContain(await put(parts.values() as never));
+  }
+  expect(await put({ [Symbol.iterator]: () => parts.values() } as never)).toBe("one, two");
 });

@@ -1,9 +1,9 @@
 import type { BalancerOptions } from "../balancing/balancer-options.ts";
+import { type IncomingCall, incomingCall } from "../resilience/call-chain.ts";
 import type { CallContext } from "../resilience/call-layer.ts";
 import type { CallPolicyOptions } from "../resilience/call-policy.ts";
 import type { Decision } from "../resilience/decision-log.ts";
 import type { CallPolicy } from "../resilience/layered-policy.ts";
-import { invalidOption } from "../runtime/options.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import type { Registry } from "../telemetry/registry.ts";
 import { type CallCore, callCore } from "./call-core.ts";
@@ -12,8 +12,9 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { Resolver } from "./endpoint.ts";
 import type { AttemptRequest } from "./endpoint-call.ts";
 import { sharedRoute } from "./endpoint-connections.ts";
+import type { Route } from "./exchange.ts";
 import { hold } from "./hold.ts";
-import { callOptions, isIdempotent, withChain } from "./request-parts.ts";
+import { callOptions, chainHeaders, checkedKey, isIdempotent, withChain } from "./request-parts.ts";
 import { RequestStream } from "./request-stream.ts";
 import { serviceClientLimits, servicePolicy } from "./service-client-options.ts";
 import { StreamedAnswer } from "./streamed-answer.ts";
@@ -26,10 +27,21 @@ export interface ServiceInterceptorOptions {
   /** As for `createServiceClient`. */
   readonly policy?: CallPolicy | CallPolicyOptions;
   readonly balancing?: Omit<BalancerOptions, "random">;
+  /** What a request is about, as `key` of a `ServiceCall`: for a `picking` with affinity. */
+  readonly key?: (request: KeyedRequest) => string | undefined;
   readonly holdMs?: number;
   readonly heldMax?: number;
   readonly runtime?: Partial<Runtime>;
   readonly metrics?: Registry;
+}
+
+/** What a request's key may be taken from. */
+export interface KeyedRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  /** Names in small letters; of one that came more than once the last. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** undici's `dispatch`, of any version. */
@@ -51,11 +63,19 @@ export interface ServiceInterceptor {
  * one copy does not work with the `fetch` of another. Requests to `http://SERVICE/` then go to an
  * instance of it, under a policy. An error comes as the cause of what `fetch` rejects with.
  *
+ * The headers of a chain (`tenfold-deadline-ms`, `tenfold-attempt`, `tenfold-retry`) that a request
+ * carries are read as the `incoming` of its call, so it is enough to pass them on; sent are those
+ * of the attempt.
+ *
+ * An upgrade (a WebSocket) or CONNECT goes to the instance that is picked for it, once there is
+ * one; what becomes of it is between the caller and the dispatcher: it has no time-out and no
+ * second attempt, and does not count among what the instance has under way.
+ *
  * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
 export function serviceInterceptor(options: ServiceInterceptorOptions): ServiceInterceptor {
   const { service, resolver, metrics, balancing } = options;
-  const limits = serviceClientLimits("serviceInterceptor", options, ["service"]);
+  const limits = serviceClientLimits("serviceInterceptor", options, ["service", "key"]);
   const runtime = runtimeWith(options.runtime);
   const core = callCore({
     service,
@@ -77,7 +97,8 @@ export function serviceInterceptor(options: ServiceInterceptorOptions): ServiceI
     // compose() wants a function of exactly two parameters.
     return (asked: AskedRequest, handler: object): boolean => {
       if (httpHostOf(asked.origin) !== service) return dispatch(asked as never, handler as never);
-      new InterceptedRequest(core, over, callerHandler(handler)).start(asked);
+      if (isTunnel(asked)) sendTunnel(core, over, asked, handler);
+      else new InterceptedRequest(core, over, callerHandler(handler)).start(asked, options.key);
       return true;
     };
   };
@@ -116,7 +137,7 @@ class InterceptedRequest {
     this.#caller = caller;
   }
 
-  start(asked: AskedRequest): void {
+  start(asked: AskedRequest, keyOf: ServiceInterceptorOptions["key"]): void {
     this.#caller.started({
       pause() {},
       resume: () => this.#answer?.resume(),
@@ -126,25 +147,29 @@ class InterceptedRequest {
         this.#answer?.giveUp(reason, "cancelled");
       },
     });
-    this.#send(asked).catch((error: unknown) => {
+    this.#send(asked, keyOf).catch((error: unknown) => {
       this.#core.metrics.failed(error);
       this.#caller.failed(this.#reason ?? (error as Error));
     });
   }
 
-  async #send(asked: AskedRequest): Promise<void> {
-    const { core, body, headers } = prepared(this.#core, asked);
+  async #send(asked: AskedRequest, keyOf: ServiceInterceptorOptions["key"]): Promise<void> {
+    const core = this.#core;
+    const body = bodyOf(asked);
+    const { headers, named, incoming } = headersOf(asked);
+    const { method, path } = asked;
     const stream = body instanceof RequestStream ? body : undefined;
-    const named = Object.fromEntries(pairsOf(headers));
     const idempotent = stream === undefined && isIdempotent({ ...asked, headers: named });
-    const trip = new Trip(idempotent, 0, stream?.canSend);
+    const key = checkedKey(keyOf?.({ method, path, headers: named }));
+    const trip = new Trip(idempotent, { canSend: stream?.canSend, key });
     const run = (context: CallContext): Promise<StreamedAnswer> =>
       new Promise((resolve, reject) => {
         const answer = new StreamedAnswer(core, trip, context.keepPlace(), { resolve, reject });
         const own = { headers: withChain(headers, context), body: stream?.parts() ?? body };
         answer.start({ ...asked, ...own } as AttemptRequest, this.#over);
       });
-    const options = callOptions({ signal: this.#gone.signal }, idempotent, trip);
+    const about = { signal: this.#gone.signal, ...(incoming && { incoming }) };
+    const options = callOptions(about, idempotent, trip);
     try {
       this.#hand(await core.policy.run(run, options));
     } catch (error) {
@@ -169,17 +194,56 @@ class InterceptedRequest {
   }
 }
 
-function prepared(core: CallCore, asked: AskedRequest) {
-  if (asked.upgrade || asked.method === "CONNECT") {
-    throw invalidOption("upgrade", "a request that can be answered", "an upgrade or CONNECT");
-  }
-  const { body = null } = asked;
-  const isStream = typeof body === "object" && body !== null && Symbol.asyncIterator in body;
-  return {
-    core,
-    headers: headerList(asked.headers),
-    body: isStream && !(body instanceof Uint8Array) ? new RequestStream(body as never) : body,
+function isTunnel({ upgrade, method }: AskedRequest): boolean {
+  return Boolean(upgrade) || method === "CONNECT";
+}
+
+/** The policy finds an instance for it; the rest is said to the caller's handler as it is. */
+function sendTunnel(core: CallCore, over: Dispatcher, asked: AskedRequest, handler: object): void {
+  const trip = new Trip(false);
+  const send = (): { readonly status: number } => {
+    const { origin } = trip.route as Route;
+    trip.picked?.release();
+    over.dispatch({ ...asked, origin } as never, handler as never);
+    return { status: 101 };
   };
+  core.policy
+    .run(send, callOptions({}, false, trip))
+    .catch((error: unknown) => {
+      core.metrics.failed(error);
+      callerHandler(handler).failed(error as Error);
+    })
+    .finally(() => trip.end());
+}
+
+function bodyOf({ body = null }: AskedRequest): unknown {
+  if (typeof body !== "object" || body === null || body instanceof Uint8Array) return body;
+  if (Symbol.asyncIterator in body) return new RequestStream(body as never);
+  // An iterator gives its parts once; what is only iterable gives them to every attempt.
+  return "next" in body ? new RequestStream(partsOf(body as never)) : body;
+}
+
+async function* partsOf(body: Iterable<unknown>): AsyncGenerator<unknown> {
+  yield* body;
+}
+
+/** What is sent of the headers, and the call that they say the request was made for. */
+function headersOf(asked: AskedRequest): {
+  readonly headers: readonly string[];
+  readonly named: Readonly<Record<string, string>>;
+  readonly incoming: IncomingCall | undefined;
+} {
+  const list = headerList(asked.headers);
+  const pairs = pairsOf(list);
+  const named = Object.fromEntries(pairs);
+  const ofChain = pairs.filter(([name]) => chainHeaders.has(name));
+  if (ofChain.length === 0) return { headers: list, named, incoming: undefined };
+  const incoming = incomingCall((wanted) => {
+    const values = ofChain.filter(([name]) => name === wanted).map(([, value]) => value);
+    return values.length === 0 ? undefined : values.join(", ");
+  });
+  const headers = pairs.filter(([name]) => !chainHeaders.has(name)).flat();
+  return { headers, named, incoming };
 }
 
 /** Names in small letters and values in turn, from any of the forms that undici takes. */

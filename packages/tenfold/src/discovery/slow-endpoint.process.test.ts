@@ -6,8 +6,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 
 import type { HostMeter, Outcome } from "../balancing/load-measure.ts";
+import { exposition } from "../telemetry/exposition.ts";
+import { createRegistry } from "../telemetry/registry.ts";
+import { builtInDispatcher } from "./dispatcher.ts";
 import { createServiceClient } from "./service-client.ts";
 import type { ServiceClientOptions } from "./service-client-options.ts";
+import { serviceInterceptor } from "./service-interceptor.ts";
 import { staticResolver } from "./static-resolver.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -28,10 +32,10 @@ async function clientThatAsks(
   first: RequestListener,
   policy: ServiceClientOptions["policy"] = {},
   others = 1,
+  other: RequestListener = (_request, response) => void response.end("quick"),
 ) {
-  const quick: RequestListener = (_request, response) => void response.end("quick");
   const posts = [await serve(first)];
-  for (let i = 0; i < others; i++) posts.push(await serve(quick));
+  for (let i = 0; i < others; i++) posts.push(await serve(other));
   const seen: Outcome[] = [];
   const meter = (patienceMs: number): HostMeter => ({
     load: () => patienceMs,
@@ -40,17 +44,33 @@ async function clientThatAsks(
     save: () => undefined,
     restore() {},
   });
-  const patience = [20];
-  const client = createServiceClient("posts", {
+  const metrics = createRegistry();
+  const options = {
     resolver: staticResolver({ posts }),
     balancing: {
-      measure: () => ({ host: () => meter(patience.pop() ?? Number.POSITIVE_INFINITY) }),
+      measure: () => {
+        const patience = [20];
+        return { host: () => meter(patience.pop() ?? Number.POSITIVE_INFINITY) };
+      },
       slowStartMs: 0,
     },
     policy: { deadlineMs: 45_000, tryTimeoutMs: 20_000, ...policy },
-  });
+    metrics,
+  };
+  const client = createServiceClient("posts", options);
   cleanups.push(() => client.close());
-  return { client, seen };
+  /** Attempts by outcome. */
+  const tries = (): Record<string, number> => {
+    const lines = exposition(metrics.read()).matchAll(/tries_total\{.*outcome="(\w+)"\} (\d+)/g);
+    return Object.fromEntries([...lines].map(([, outcome, count]) => [outcome, Number(count)]));
+  };
+  return { client, seen, options, tries };
+}
+
+/** The connections of the process, for an interceptor without its compose. */
+function builtIn(): { dispatch: (...given: never[]) => boolean } {
+  const dispatcher = builtInDispatcher() as unknown as { dispatch(...given: never[]): boolean };
+  return { dispatch: (...given) => dispatcher.dispatch(...given) };
 }
 
 const late: RequestListener = async (_request, response) => {
@@ -105,6 +125,64 @@ describe("a call that finds out about a slow endpoint", () => {
     const { client, seen } = await clientThatAsks(late, policy, others);
     const reply = await client.request({ method, path: "/" });
     expect([reply.text(), reply.attempts]).toEqual(["late", 1]);
+    expect(seen).toEqual(["success"]);
+  });
+
+  it("waits when the others are not well: slow is better than nothing", async () => {
+    let status = 500;
+    const failing: RequestListener = (_request, response) => void response.writeHead(status).end();
+    const { client, seen } = await clientThatAsks(late, {}, 1, failing);
+    // What must not be repeated waits for the slow one, whose load this test gives out as low.
+    await client.request({ method: "POST", path: "/" });
+    const answers = [await client.request({ method: "GET", path: "/" })];
+    expect(answers[0]?.status).toBe(500);
+    status = 200;
+    const reply = await client.request({ method: "GET", path: "/" });
+    expect([reply.text(), reply.attempts]).toEqual(["late", 1]);
+    expect(seen).toEqual(["success", "cancelled", "success"]);
+  });
+
+  it("counts every attempt once, also one whose answer is given up or breaks off", async () => {
+    const { client, tries } = await clientThatAsks(late, {}, 1, (request, response) => {
+      response.writeHead(200, { "content-length": "100000" }).write("begun");
+      if (request.url === "/cut") setImmediate(() => response.destroy());
+    });
+    const endless = await client.fetch("/");
+    await endless.body?.cancel();
+    await expect.poll(tries).toEqual({ cancelled: 2 });
+    const broken = await client.fetch("/cut");
+    await expect(broken.text()).rejects.toThrow();
+    await expect.poll(tries).toEqual({ cancelled: 3, cut: 1 });
+  });
+
+  it("tells a caller's handler of one request and one answer", async () => {
+    const { options } = await clientThatAsks(late);
+    const interceptor = serviceInterceptor({ service: "posts", ...options });
+    cleanups.push(() => interceptor.close());
+    const { dispatch } = builtIn();
+    const told: string[] = [];
+    const ended = new Promise<void>((resolve, reject) => {
+      const intercepted = interceptor(dispatch as never) as (o: object, h: object) => boolean;
+      intercepted(
+        { origin: "http://posts", path: "/", method: "GET" },
+        {
+          onConnect: () => void told.push("connect"),
+          onHeaders: (status: number) => told.push(`head ${status}`) > 0,
+          onData: (chunk: Buffer) => told.push(chunk.toString()) > 0,
+          onComplete: resolve,
+          onError: reject,
+        },
+      );
+    });
+    await ended;
+    expect(told).toEqual(["connect", "head 200", "quick"]);
+  });
+
+  it("leaves nothing whose body cannot be sent again", async () => {
+    const { client, seen } = await clientThatAsks(late);
+    const body = new Blob(["part"]).stream();
+    const answer = await client.fetch("/", { method: "PUT", body });
+    expect(await answer.text()).toBe("late");
     expect(seen).toEqual(["success"]);
   });
 });

@@ -15,6 +15,13 @@ export interface UnderWay {
   discard(): void;
 }
 
+export interface TripOptions {
+  /** What waiting for an endpoint keeps in memory; default 0. */
+  readonly bytes?: number;
+  readonly canSend?: (() => boolean) | undefined;
+  readonly key?: string | undefined;
+}
+
 /** One call over all its attempts: where it has been and where it is. */
 export class Trip {
   /** Repeating it does no harm. */
@@ -23,6 +30,8 @@ export class Trip {
   readonly canSend: () => boolean;
   /** What waiting for an endpoint keeps in memory. */
   readonly bytes: number;
+  /** What the call is about, for policies with affinity. */
+  readonly key: string | undefined;
   /** Attempts that reached a server. */
   sent = 0;
   /** Endpoints that had their chance since it last waited. */
@@ -41,10 +50,11 @@ export class Trip {
   holdSince: number | undefined;
   stopHolding: (() => void) | undefined;
 
-  constructor(repeatable: boolean, bytes = 0, canSend: () => boolean = always) {
+  constructor(repeatable: boolean, { bytes = 0, canSend, key }: TripOptions = {}) {
     this.repeatable = repeatable;
     this.bytes = bytes;
-    this.canSend = canSend;
+    this.canSend = canSend ?? always;
+    this.key = key;
   }
 
   wentTo(id: string): void {

@@ -40,7 +40,7 @@ export async function proxy(
   const stream = body instanceof RequestStream ? body : undefined;
   const idempotent = mayRepeat(request);
   const kept = stream === undefined ? (body as Uint8Array).length : limits.bufferBytes;
-  const trip = new Trip(idempotent, kept, stream?.canSend);
+  const trip = new Trip(idempotent, { bytes: kept, canSend: stream?.canSend });
   const run = (context: CallContext): Promise<StreamedAnswer> =>
     new Promise((resolve, reject) => {
       const answer = new StreamedAnswer(core, trip, nothing, { resolve, reject });
