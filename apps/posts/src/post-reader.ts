@@ -1,5 +1,6 @@
 import { nearCache } from "tenfold/caching";
 import type { Queue } from "tenfold/queueing";
+import type { IncomingCall } from "tenfold/resilience";
 import type { Clock } from "tenfold/runtime";
 
 import { decodePost, encodePost, type Post, sortKey } from "./post.ts";
@@ -18,6 +19,8 @@ export interface PostPage {
 export interface ReadOptions {
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
+  /** Of the request that it is read for. */
+  readonly incoming?: IncomingCall;
 }
 
 export interface PostReader {

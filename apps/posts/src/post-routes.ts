@@ -8,7 +8,7 @@ import { demoPage } from "./demo-page.ts";
 import type { PostsSettings } from "./live-settings.ts";
 import type { Post } from "./post.ts";
 import { parseId, parseLimit, parsePostInput } from "./post-input.ts";
-import type { PostReader } from "./post-reader.ts";
+import type { PostReader, ReadOptions } from "./post-reader.ts";
 import type { PostStore } from "./post-store.ts";
 import type { PostWriter } from "./post-writer.ts";
 
@@ -49,7 +49,7 @@ export function postRoutes(options: PostRoutesOptions): ServiceRoutes {
     const asked = parseLimit(request.query.get("limit"));
     const limit = Math.min(asked, settings.current["posts.pageMax"]);
     const before = cursor === null ? undefined : cursors.decode(userId, cursor);
-    const call = { signal: request.signal, deadlineMs: request.remainingMs() };
+    const call = readOptions(request);
     const found = await reader.list(
       userId,
       { limit, ...(before === undefined ? {} : { before }) },
@@ -68,10 +68,11 @@ export function postRoutes(options: PostRoutesOptions): ServiceRoutes {
       const { found, nextCursor } = await page(request);
       return { status: 200, body: { posts: found.posts.map(shape), nextCursor } };
     },
-    "GET /api/v1/posts/:user/:post": async ({ params, signal, remainingMs }) => {
+    "GET /api/v1/posts/:user/:post": async (request) => {
+      const { params } = request;
       const userId = parseId("user", params.user ?? "");
       const id = parseId("post", params.post ?? "");
-      const found = await reader.one(userId, id, { signal, deadlineMs: remainingMs() });
+      const found = await reader.one(userId, id, readOptions(request));
       if (found === undefined) {
         throw new AppError("POSTS_NOT_FOUND", `User ${userId} has no post ${id}.`);
       }
@@ -85,7 +86,7 @@ export function postRoutes(options: PostRoutesOptions): ServiceRoutes {
       if (!request.query.has("user")) request.query.set("user", "42");
       const { userId, found, nextCursor } = await page(request);
       const sources = await Promise.all(
-        found.posts.map(({ id }) => reader.one(userId, id, { signal: request.signal })),
+        found.posts.map(({ id }) => reader.one(userId, id, readOptions(request))),
       );
       const rows = sources.flatMap((each) => (each === undefined ? [] : [each]));
       return {
@@ -99,6 +100,10 @@ export function postRoutes(options: PostRoutesOptions): ServiceRoutes {
       };
     },
   };
+}
+
+function readOptions({ signal, remainingMs, incoming }: ServiceRequest): ReadOptions {
+  return { signal, deadlineMs: remainingMs(), incoming };
 }
 
 /** The caller's key, or one of our own: then our calls may be repeated, but not the caller's. */

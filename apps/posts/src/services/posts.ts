@@ -5,9 +5,10 @@ import { defineService } from "tenfold/fleet";
 import { cursorCodec } from "../cursor.ts";
 import { postsSettings } from "../live-settings.ts";
 import { openPostStore } from "../open-post-store.ts";
+import { scrapClient } from "../post-previews.ts";
 import { createPostReader } from "../post-reader.ts";
 import { postRoutes } from "../post-routes.ts";
-import { createPostWriter, scrapClient } from "../post-writer.ts";
+import { createPostWriter } from "../post-writer.ts";
 
 /** Writes posts, lists a user's posts newest first, and reads one. Holds no state of its own. */
 export const service = defineService({

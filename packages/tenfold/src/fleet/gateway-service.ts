@@ -13,6 +13,7 @@ export const gatewayService: Service = defineService({
       listen: { host: instance.address, port: instance.port },
       routes: routes as Route[],
       resolver,
+      balancing: { zone: { own: instance.zone } },
       metrics,
       runtime,
     });

@@ -4,13 +4,11 @@ import { coordinatorResolver } from "../discovery/coordinator-resolver.ts";
 import { createServiceClient, type ServiceClient } from "../discovery/service-client.ts";
 import { createSettings } from "../flags/settings.ts";
 import type { Queue } from "../queueing/queue.ts";
-import { decodeQueueError } from "../queueing/queue-protocol.ts";
-import { remoteQueue } from "../queueing/remote-queue.ts";
-import type { CallPolicyOptions } from "../resilience/call-policy.ts";
 import { TenfoldError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { fileStorage } from "../runtime/storage.ts";
 import type { Registry } from "../telemetry/registry.ts";
+import { queueClientOptions, queueOver } from "./queue-client.ts";
 import { isSecretReference, resolveSecret, resolveSecrets } from "./secret-reference.ts";
 import type { Instance, ServiceContext } from "./service.ts";
 
@@ -34,15 +32,6 @@ export interface OpenContext {
   close(): Promise<void>;
 }
 
-/** A claim of a queue may bring 256 messages of 64 KiB, quoted once more. */
-const queueResponseBytesMax = 64 * 1024 * 1024;
-
-/**
- * The queue asks again itself, as it alone knows what may be. Without a circuit: there is one
- * owner, and what is to be written waits for it.
- */
-const queuePolicy: CallPolicyOptions = { name: "the queue's owner", breaker: false };
-
 export function openServiceContext(options: ServiceContextOptions): OpenContext {
   const { instance, settings, runtime, metrics, coordinator, token, stopping } = options;
   const { fleet } = instance;
@@ -56,7 +45,8 @@ export function openServiceContext(options: ServiceContextOptions): OpenContext 
   const client: ServiceContext["client"] = (service, own) => {
     const known = own === undefined ? shared.get(service) : undefined;
     if (known !== undefined) return known;
-    const made = createServiceClient(service, { resolver, runtime, metrics, ...own });
+    const balancing = { zone: { own: instance.zone }, ...own?.balancing };
+    const made = createServiceClient(service, { resolver, runtime, metrics, ...own, balancing });
     opened.push(made);
     if (own === undefined) shared.set(service, made);
     return made;
@@ -81,12 +71,7 @@ export function openServiceContext(options: ServiceContextOptions): OpenContext 
     },
     queue(name) {
       const queue =
-        queues.get(name) ??
-        queueOver(
-          client(`queue-${name}`, { responseBytesMax: queueResponseBytesMax, policy: queuePolicy }),
-          token,
-          runtime,
-        );
+        queues.get(name) ?? queueOver(client(`queue-${name}`, queueClientOptions), token, runtime);
       queues.set(name, queue);
       return queue;
     },
@@ -105,29 +90,6 @@ function livingSession(kept: KeptSession): ReturnType<ServiceContext["session"]>
   if (kept.current !== undefined) return kept.current;
   const message = "There is no session with the coordinator now; one is opened when it answers.";
   throw new TenfoldError("TENFOLD_COORDINATION_UNAVAILABLE", message, { retryable: true });
-}
-
-/** Retries are the remote queue's: it alone knows what may be repeated. */
-function queueOver(owner: ServiceClient, token: string, runtime: Runtime): Queue {
-  const headers = { authorization: `Bearer ${token}` };
-  return remoteQueue(
-    async (operation, payload, { signal, deadlineMs, idempotent }) => {
-      const reply = await owner.request({
-        method: "POST",
-        path: `/v1/queue/${operation}`,
-        headers,
-        body: payload as object,
-        deadlineMs,
-        tryTimeoutMs: deadlineMs,
-        idempotent,
-        signal,
-      });
-      const answer = reply.json();
-      if (reply.status === 200) return answer;
-      throw decodeQueueError(answer) ?? new Error(`the queue's owner answered ${reply.status}`);
-    },
-    { runtime },
-  );
 }
 
 async function storeSettings(

@@ -57,7 +57,11 @@ export interface ServiceContext<Settings = Readonly<Record<string, unknown>>> {
   liveSettings<Definitions extends SettingDefinitions>(
     definitions: Definitions,
   ): Promise<LiveSettings<Definitions>>;
-  /** A client of another service of the fleet, balanced over its members. */
+  /**
+   * A client of another service of the fleet, balanced over its members: those in the zone of this
+   * instance first, as long as they are well and not busy (`balancing.zone` says otherwise). Hand
+   * a request's `incoming` to the calls that are made for it: nothing does so by itself.
+   */
   client(service: string, options?: Partial<ServiceClientOptions>): ServiceClient;
   /** A queue of the fleet file. */
   queue(name: string): Queue;
@@ -78,7 +82,12 @@ export interface ServiceRequest {
   readonly signal: AbortSignal;
   /** Milliseconds left of the caller's deadline. */
   readonly remainingMs: () => number;
-  /** Deadline, attempt and retry signal as they came: what calls made for it are to be given. */
+  /**
+   * Deadline, attempt and retry signal as they came. Give it to every call that is made for this
+   * request and for it alone, of clients and of queues: else that call has its own whole deadline,
+   * and is repeated although somebody above repeats it too. It is not passed on by itself, since
+   * what a handler begins may be for others as well, such as a load of a shared cache.
+   */
   readonly incoming: IncomingCall;
   /**
    * The body as JSON: content type checked, at most `bodyBytesMax`, control characters refused.

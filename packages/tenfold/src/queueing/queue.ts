@@ -1,3 +1,5 @@
+import type { IncomingCall } from "../resilience/call-chain.ts";
+
 /** What a producer hands in. */
 export interface NewMessage {
   /** The lane: messages of one key come in order, one at a time; also the key of `pending`. */
@@ -93,6 +95,11 @@ export interface QueueCallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Give up after this long; the outcome is then unknown. */
   readonly deadlineMs?: number;
+  /**
+   * The request on whose behalf the call is made. Where the owner is another process its deadline
+   * holds here too, and a request that must not be repeated is not.
+   */
+  readonly incoming?: IncomingCall | undefined;
 }
 
 /**

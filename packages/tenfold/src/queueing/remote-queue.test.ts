@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { createMemoryQueue } from "../engines/memory/queue.ts";
+import { saysRetryStop } from "../resilience/call-chain.ts";
 import { TenfoldError } from "../runtime/errors.ts";
+import { seededRandom } from "../runtime/random.ts";
+import { virtualClock } from "../simulation/virtual-clock.ts";
 import {
   answerQueueCall,
   decodeQueueError,
@@ -154,4 +157,51 @@ describe("a remote queue", () => {
       await expect(asked).rejects.toMatchObject({ code: "TENFOLD_QUEUEING_UNAVAILABLE" });
     },
   );
+
+  const stopped = { remainingMs: undefined, attempt: 2, mayRetry: false };
+
+  test("repeats nothing for a request that is a repetition itself, and hands it on", async () => {
+    const { call, calls } = script(reset, accepted);
+    const asked = remoteQueue(call).enqueue(message, { incoming: stopped });
+    await expect(asked).rejects.toSatisfy(saysRetryStop);
+    expect(calls.map(({ incoming }) => incoming)).toEqual([stopped]);
+  });
+
+  test("goes on for it where nobody was reached, which those above may know", async () => {
+    const nobody = new TenfoldError("TENFOLD_DISCOVERY_NO_ENDPOINT", "nobody");
+    const { call } = script(nobody, nobody, accepted);
+    const result = await remoteQueue(call).enqueue(message, { incoming: stopped });
+    expect(result.status).toBe("accepted");
+    const asked = remoteQueue(script(nobody).call).enqueue(message, { deadlineMs: 30 });
+    await expect(asked).rejects.not.toSatisfy(saysRetryStop);
+  });
+
+  test("gives up at the deadline of the request that it is made for", async () => {
+    const { call, calls } = script(reset);
+    const incoming = { remainingMs: 40, attempt: 1, mayRetry: true };
+    const asked = remoteQueue(call).enqueue(message, { deadlineMs: 600_000, incoming });
+    await expect(asked).rejects.toMatchObject({ code: "TENFOLD_QUEUEING_UNAVAILABLE" });
+    for (const { deadlineMs } of calls) expect(deadlineMs).toBeLessThanOrEqual(40);
+  });
+
+  test("repeats within one budget for all its calls, and waits where that is spent", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 40 }), async (count) => {
+        const clock = virtualClock();
+        const { call, calls } = script(reset);
+        const queue = remoteQueue(call, { runtime: { clock, random: seededRandom("budget") } });
+        const ends: unknown[] = [];
+        for (let i = 0; i < count; i++) {
+          void queue.enqueue(message, { deadlineMs: 9_000 }).catch(() => ends.push(clock.now()));
+        }
+        await clock.advance(8_000);
+        expect(ends).toEqual([]);
+        await clock.advance(1_000);
+        expect(ends.length).toBe(count);
+        expect(calls.length).toBeLessThanOrEqual(2 * count + 20);
+        expect(calls.length).toBeGreaterThan(count);
+      }),
+      { numRuns: 20 },
+    );
+  });
 });

@@ -1,3 +1,10 @@
+import {
+  attemptMax,
+  firstCall,
+  type IncomingCall,
+  markRetryStop,
+} from "../resilience/call-chain.ts";
+import { type RetryBudgetOptions, retryBudget } from "../resilience/retry-budget.ts";
 import { abortError, isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { fullJitterMs } from "./backoff.ts";
@@ -12,6 +19,8 @@ export interface RemoteCallOptions {
   readonly deadlineMs: number;
   /** May it be sent again when its outcome is unknown? */
   readonly idempotent: boolean;
+  /** Of the request that it is made for; says of a try that is repeated that it is. */
+  readonly incoming: IncomingCall | undefined;
 }
 
 /**
@@ -37,21 +46,29 @@ export const remoteQueueDefaults: {
   readonly deadlineMs: number;
   readonly tryMs: number;
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
+  readonly budget: Required<RetryBudgetOptions>;
 } = Object.freeze({
   deadlineMs: 10_000,
   tryMs: 2_000,
   /** An owner is back in under a second: ask often, but not all at once. */
   backoff: Object.freeze({ baseMs: 20, capMs: 250 }),
+  /**
+   * A restart cuts every call that is under way once, so each call pays for one repetition; the
+   * reserve is for the few that meet it more than once.
+   */
+  budget: Object.freeze({ ratio: 1, reservePerSecond: 2, ttlMs: 10_000 }),
 });
 
 /**
  * The queue of another process. While its owner restarts, calls that are safe to repeat (all but
  * `claim`) are repeated until their deadline: `enqueue` by its idempotency key, `settle` by its
- * tokens. `close` closes nothing: the owner's queue and the call belong to others.
+ * tokens. What may have reached the owner is repeated within a budget that all calls of this queue
+ * share, and waits where that is spent; what reached nobody costs nothing. `close` closes nothing: the owner's queue and the call belong to others.
  */
 export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}): Queue {
   const { clock, random } = runtimeWith(options.runtime);
   const { backoff } = remoteQueueDefaults;
+  const budget = retryBudget(remoteQueueDefaults.budget);
   const callMs = options.deadlineMs ?? remoteQueueDefaults.deadlineMs;
   const tryMs = options.tryMs ?? remoteQueueDefaults.tryMs;
 
@@ -74,29 +91,53 @@ export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}):
   const repeat = async <T>(
     operation: QueueOperation,
     payload: unknown,
-    { signal, deadlineMs = callMs }: QueueCallOptions = {},
+    { signal, deadlineMs = callMs, incoming }: QueueCallOptions = {},
     decode: Decoder<T>,
   ): Promise<T> => {
-    const untilMs = clock.now() + deadlineMs;
+    const beganAt = clock.now();
+    const untilMs = beganAt + Math.min(deadlineMs, incoming?.remainingMs ?? deadlineMs);
+    // A request that is a repetition itself was paid for above.
+    if ((incoming ?? firstCall).attempt === 1) budget.deposit(beganAt);
     for (let attempt = 1; ; attempt++) {
       const leftMs = Math.max(1, Math.ceil(untilMs - clock.now()));
-      const tried = { signal, deadlineMs: Math.min(tryMs, leftMs), idempotent: true };
+      const tried = {
+        signal,
+        deadlineMs: Math.min(tryMs, leftMs),
+        idempotent: true,
+        incoming: attempt === 1 ? incoming : repeated(incoming, attempt),
+      };
       try {
         return await once(operation, payload, tried, decode);
       } catch (error) {
         if (!isTenfoldError(error, "TENFOLD_QUEUEING_UNAVAILABLE")) throw error;
-        const pauseMs = fullJitterMs(random, attempt, backoff) + 1;
-        if (clock.now() + pauseMs >= untilMs) throw error;
-        await clock.sleep(pauseMs, { signal });
+        if (!(await mayRepeat(error, attempt, { untilMs, signal, incoming }))) throw error;
       }
+    }
+  };
+
+  /** Waits until the call may be made once more; false when it may not. */
+  const mayRepeat = async (
+    error: TenfoldError,
+    attempt: number,
+    { untilMs, signal, incoming }: { untilMs: number } & QueueCallOptions,
+  ): Promise<boolean> => {
+    const isFree = reachedNobody(error.cause);
+    // It is repeated here or not at all: those above leave it.
+    if (!isFree) markRetryStop(error);
+    if (!isFree && incoming?.mayRetry === false) return false;
+    for (let wait = attempt; ; wait++) {
+      const pauseMs = fullJitterMs(random, wait, backoff) + 1;
+      if (clock.now() + pauseMs >= untilMs) return false;
+      await clock.sleep(pauseMs, { signal });
+      if (isFree || budget.withdraw(clock.now())) return true;
     }
   };
 
   return {
     enqueue: (message, options) => repeat("enqueue", message, options, queueAnswers.enqueue),
     async claim(request, options = {}) {
-      const { signal, deadlineMs = request.waitMs + tryMs } = options;
-      const tried = { signal, deadlineMs: Math.ceil(deadlineMs), idempotent: false };
+      const { signal, deadlineMs = request.waitMs + tryMs, incoming } = options;
+      const tried = { signal, deadlineMs: Math.ceil(deadlineMs), idempotent: false, incoming };
       return (await once("claim", request, tried, queueAnswers.claim)).jobs;
     },
     settle: (settlements, options) =>
@@ -110,6 +151,22 @@ export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}):
     stats: (options) => repeat("stats", {}, options, queueAnswers.stats),
     async close() {},
   };
+}
+
+function repeated(incoming: IncomingCall | undefined, attempt: number): IncomingCall {
+  const number = Math.min(attemptMax, Math.max(attempt, incoming?.attempt ?? 1));
+  return { remainingMs: incoming?.remainingMs, attempt: number, mayRetry: false };
+}
+
+/** How a client says that it sent nothing. */
+const unsentCodes = [
+  "TENFOLD_DISCOVERY_NO_ENDPOINT",
+  "TENFOLD_DISCOVERY_HOLD_FULL",
+  "TENFOLD_RESILIENCE_BULKHEAD_FULL",
+] as const;
+
+function reachedNobody(cause: unknown): boolean {
+  return unsentCodes.some((code) => isTenfoldError(cause, code));
 }
 
 /** The owner's own errors and the caller's abort stay; all else means that there was no answer. */
