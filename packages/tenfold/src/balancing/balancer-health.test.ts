@@ -44,6 +44,15 @@ describe("ejection", () => {
     expect(seen.slice(100)).not.toContain("h0");
   });
 
+  it("tells whether one is well, and whether one is beside some", () => {
+    const choice = pool(hosts(2), { picking: roundRobin(), measure: leastLoaded });
+    expect(choice.hasWellBeside(new Set(["h0"]))).toBe(true);
+    expect(choice.hasWellBeside(new Set(["h0", "h1"]))).toBe(false);
+    once(choice, 0, "failure", others("h1"));
+    expect(choice.hasWellBeside(new Set(["h0"]))).toBe(false);
+    expect([choice.hasWell, choice.hasWellBeside(new Set(["h1"]))]).toEqual([true, true]);
+  });
+
   it("leaves all in when all fail alike, whatever the cause", () => {
     const choice = pool(hosts(4), { picking: roundRobin(), measure: leastLoaded });
     const outcome = (i: number) => (Math.floor(i / 4) % 2 === 0 ? "failure" : "success");

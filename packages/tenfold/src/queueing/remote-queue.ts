@@ -63,7 +63,8 @@ export const remoteQueueDefaults: {
  * The queue of another process. While its owner restarts, calls that are safe to repeat (all but
  * `claim`) are repeated until their deadline: `enqueue` by its idempotency key, `settle` by its
  * tokens. What may have reached the owner is repeated within a budget that all calls of this queue
- * share, and waits where that is spent; what reached nobody costs nothing. `close` closes nothing: the owner's queue and the call belong to others.
+ * share, and waits where that is spent; what reached nobody costs nothing. `close` closes nothing:
+ * the owner's queue and the call belong to others.
  */
 export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}): Queue {
   const { clock, random } = runtimeWith(options.runtime);
