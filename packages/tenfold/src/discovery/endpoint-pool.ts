@@ -1,7 +1,7 @@
 import { type Balancer, balancer, type Picked, type PickOptions } from "../balancing/balancer.ts";
 import type { BalancerOptions } from "../balancing/balancer-options.ts";
-import type { EndpointView } from "../balancing/endpoint-view.ts";
 import { type BalancerState, checkBalancerState } from "../balancing/balancer-state.ts";
+import type { EndpointView } from "../balancing/endpoint-view.ts";
 import { errorText } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";
