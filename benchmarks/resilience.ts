@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
+import { GCProfiler } from "node:v8";
 
 import {
   circuitBreaker as cockatielBreaker,
@@ -26,7 +27,8 @@ import { systemRandom } from "tenfold/runtime";
  * What a policy costs a call: the decisions alone, a guarded call, a call that an open circuit
  * turns away, a call that fails with few and with many samples in the window; beside cockatiel
  * (retry, circuit, time-out) and opossum (circuit with time-out) in the same run, as ratios. CPU
- * time of this process, the median of rounds. `--calls` a round, `--rounds`, `--json`.
+ * time of this process and bytes that it allocates, the median of rounds. `--calls` a round,
+ * `--rounds`, `--json`.
  */
 const { values } = parseArgs({
   options: {
@@ -58,10 +60,12 @@ function opossum(action: () => Promise<unknown>, options = {}): Opossum {
   return new OpossumBreaker(action, { timeout: 2_000, ...options });
 }
 
-function cockatiel(withRetry: boolean) {
+const usualSampling = { threshold: 0.5, duration: 10_000, minimumRps: 2 };
+
+function cockatiel(withRetry: boolean, sampling = usualSampling) {
   const breaker = cockatielBreaker(handleAll, {
     halfOpenAfter: 60_000,
-    breaker: new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 2 }),
+    breaker: new SamplingBreaker(sampling),
   });
   const retries = retry(handleAll, { maxAttempts: 1, backoff: new ExponentialBackoff() });
   const inner = wrap(breaker, timeout(2_000, TimeoutStrategy.Aggressive));
@@ -85,14 +89,27 @@ async function cost(run: () => unknown, calls: number = callsPerRound): Promise<
   return Math.round(costs.toSorted((a, b) => a - b)[rounds >> 1] as number);
 }
 
-/** Bytes that one `run` leaves to the collector. */
-function allocation(run: () => unknown): number {
-  const calls = 50_000;
-  for (let i = 0; i < calls; i++) run();
-  globalThis.gc?.();
-  const before = process.memoryUsage().heapUsed;
-  for (let i = 0; i < calls; i++) run();
-  return Math.round((process.memoryUsage().heapUsed - before) / calls);
+/** Bytes that one `run` allocates, what is collected meanwhile among them. */
+async function allocation(run: () => unknown): Promise<number> {
+  const calls = 20_000;
+  const all: number[] = [];
+  for (let round = -3; round < rounds; round++) {
+    globalThis.gc?.();
+    const profiler = new GCProfiler();
+    profiler.start();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < calls; i++) {
+      const result = run();
+      if (result instanceof Promise) await result.catch(() => {});
+    }
+    const after = process.memoryUsage().heapUsed;
+    const collected = profiler.stop().statistics.reduce((sum, { beforeGC, afterGC }) => {
+      const { usedHeapSize } = beforeGC.heapStatistics;
+      return sum + usedHeapSize - afterGC.heapStatistics.usedHeapSize;
+    }, 0);
+    if (round >= 0) all.push((after - before + collected) / calls);
+  }
+  return Math.round(all.toSorted((a, b) => a - b)[rounds >> 1] as number);
 }
 
 /** The decisions that a call with all layers takes, as the service client takes them. */
@@ -124,22 +141,28 @@ function decisions(): { readonly stack: () => void; readonly withPick: () => voi
 }
 
 /** CPU of one failing call while so many calls are in the window. */
-async function failing(samples: number): Promise<{ tenfold: number; opossum: number }> {
+async function failing(
+  samples: number,
+): Promise<{ readonly [who in "Tenfold" | "cockatiel" | "opossum"]: number }> {
   let action: () => Promise<unknown> = works;
   const run = (): Promise<unknown> => action();
   const policy = callPolicy({
     retry: false,
     breaker: { callsMin: 1_000_000, consecutiveMax: 1_000_000, windowMs: 600_000 },
   });
+  const sampling = { threshold: 0.999, duration: 600_000, minimumRps: 1e9 };
+  const trio = cockatiel(false, sampling).policy;
   const peer = opossum(run, { volumeThreshold: 1e9, rollingCountTimeout: 600_000 });
   for (let i = 0; i < samples; i++) {
     await policy.run(run);
+    await trio.execute(run);
     await peer.fire();
   }
   action = fails;
   const calls = samples > 10_000 ? 20 : 1_000;
   const result = {
-    tenfold: await cost(() => policy.run(run), 20_000),
+    Tenfold: await cost(() => policy.run(run), 20_000),
+    cockatiel: await cost(() => trio.execute(run), 20_000),
     opossum: await cost(() => peer.fire(), calls),
   };
   peer.shutdown();
@@ -166,7 +189,9 @@ const figures: Record<string, number> = {
     withPick,
     10 * callsPerRound,
   ),
-  "decisions: bytes of boxed numbers left behind": allocation(stack),
+  "decisions: limit, budget, circuit, bulkhead, bytes allocated (goal 16)": await allocation(stack),
+  "decisions: the same, deadline and pick of four hosts, bytes allocated":
+    await allocation(withPick),
   "reading the clock, in each of the above, ns": await cost(
     () => performance.now(),
     10 * callsPerRound,
@@ -181,6 +206,15 @@ const figures: Record<string, number> = {
     okCockatiel.policy.execute(works),
   ),
   "guarded call, opossum (circuit, time-out), ns": await cost(() => okOpossum.fire()),
+  "guarded call, Tenfold (all layers), bytes allocated": await allocation(() =>
+    okPolicy.run(works),
+  ),
+  "guarded call, cockatiel (retry, circuit, time-out), bytes allocated": await allocation(() =>
+    okCockatiel.policy.execute(works),
+  ),
+  "guarded call, opossum (circuit, time-out), bytes allocated": await allocation(() =>
+    okOpossum.fire(),
+  ),
   "turned away by an open circuit, Tenfold, ns": await cost(() => openPolicy.run(works)),
   "turned away by an open circuit, cockatiel, ns": await cost(() =>
     openCockatiel.policy.execute(works),
@@ -188,9 +222,9 @@ const figures: Record<string, number> = {
   "turned away by an open circuit, opossum, ns": await cost(() => openOpossum.fire()),
 };
 for (const samples of [0, 1_000, 50_000]) {
-  const { tenfold, opossum: peer } = await failing(samples);
-  figures[`failing call, ${samples} in the window, Tenfold, ns`] = tenfold;
-  figures[`failing call, ${samples} in the window, opossum, ns`] = peer;
+  for (const [who, ns] of Object.entries(await failing(samples))) {
+    figures[`failing call, ${samples} in the window, ${who}, ns`] = ns;
+  }
 }
 const ratio = (ours: string, theirs: string): number =>
   Math.round(((figures[ours] ?? Number.NaN) / (figures[theirs] ?? Number.NaN)) * 1_000) / 1_000;
@@ -212,10 +246,18 @@ figures["failing call, 50,000 in the window beside none, ratio"] = ratio(
   name(many, "Tenfold"),
   name("failing call, 0 in the window", "Tenfold"),
 );
-figures["failing call, 50,000 in the window, beside opossum, ratio"] = ratio(
-  name(many, "Tenfold"),
-  name(many, "opossum"),
-);
+for (const peer of ["cockatiel", "opossum"]) {
+  figures[`failing call, 50,000 in the window, beside ${peer}, ratio`] = ratio(
+    name(many, "Tenfold"),
+    name(many, peer),
+  );
+}
+for (const peer of ["cockatiel (retry, circuit, time-out)", "opossum (circuit, time-out)"]) {
+  figures[`guarded call, bytes allocated beside ${peer}, ratio`] = ratio(
+    "guarded call, Tenfold (all layers), bytes allocated",
+    `guarded call, ${peer}, bytes allocated`,
+  );
+}
 for (const each of [openOpossum, okOpossum]) each.shutdown();
 if (values.json) console.log(JSON.stringify({ benchmark: "resilience", figures }));
 else for (const [label, figure] of Object.entries(figures)) console.log(`  ${label}: ${figure}`);
