@@ -66,12 +66,11 @@ export function gcra(options: GcraOptions): RestorableLimiter<SavedGcra> {
   // How far the theoretical time was ahead of `at`, and not that time itself: of a large time
   // fractions are lost, and with them a limit of many calls a second.
   const state = { at: 0, aheadMs: 0 };
-  const aheadMs = (at: number): number => Math.max(0, state.aheadMs - (at - state.at));
   return {
     take(now, cost = 1) {
       checkCost(cost, burst);
       const at = time.at(now);
-      const nextMs = aheadMs(at) + cost * intervalMs;
+      const nextMs = Math.max(0, state.aheadMs - (at - state.at)) + cost * intervalMs;
       const waitMs = nextMs - burst * intervalMs;
       // Sums of intervals such as 1000/3 miss by a rounding error.
       if (waitMs > 1e-6 * intervalMs) return waitMs;
@@ -79,7 +78,10 @@ export function gcra(options: GcraOptions): RestorableLimiter<SavedGcra> {
       state.aheadMs = nextMs;
       return 0;
     },
-    save: (now) => ({ format: 1, aheadMs: aheadMs(time.at(now)) }),
+    save(now) {
+      const aheadMs = Math.max(0, state.aheadMs - (time.at(now) - state.at));
+      return { format: 1, aheadMs };
+    },
     restore(now, saved, awayMs = 0) {
       const longMs = Math.min(burst * intervalMs, checkedGcra(saved).aheadMs);
       const leftMs = Math.max(0, longMs - checkedAwayMs(awayMs));
