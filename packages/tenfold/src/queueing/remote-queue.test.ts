@@ -169,7 +169,8 @@ describe("a remote queue", () => {
 
   test("goes on for it where nobody was reached, which those above may know", async () => {
     const nobody = new TenfoldError("TENFOLD_DISCOVERY_NO_ENDPOINT", "nobody");
-    const { call } = script(nobody, nobody, accepted);
+    const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+    const { call } = script(nobody, refused, new TypeError("f", { cause: refused }), accepted);
     const result = await remoteQueue(call).enqueue(message, { incoming: stopped });
     expect(result.status).toBe("accepted");
     const asked = remoteQueue(script(nobody).call).enqueue(message, { deadlineMs: 30 });

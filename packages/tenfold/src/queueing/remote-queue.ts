@@ -26,7 +26,7 @@ export interface RemoteCallOptions {
 /**
  * Sends one operation to the owner (`POST /v1/queue/<operation>`) and gives back the decoded JSON.
  * It throws the owner's error as `decodeQueueError` gives it, and anything else when there was no
- * answer.
+ * answer: a service client's error or Node's, which tell when nobody was reached.
  */
 export type RemoteCall = (
   operation: QueueOperation,
@@ -159,15 +159,18 @@ function repeated(incoming: IncomingCall | undefined, attempt: number): Incoming
   return { remainingMs: incoming?.remainingMs, attempt: number, mayRetry: false };
 }
 
-/** How a client says that it sent nothing. */
-const unsentCodes = [
+/** How a client says that it sent nothing, and how Node does. */
+const unsentCodes: ReadonlySet<unknown> = new Set([
   "TENFOLD_DISCOVERY_NO_ENDPOINT",
   "TENFOLD_DISCOVERY_HOLD_FULL",
   "TENFOLD_RESILIENCE_BULKHEAD_FULL",
-] as const;
+  "ECONNREFUSED",
+]);
 
-function reachedNobody(cause: unknown): boolean {
-  return unsentCodes.some((code) => isTenfoldError(cause, code));
+/** The call's error itself, or what `fetch` was given as the reason. */
+function reachedNobody(error: unknown): boolean {
+  const { code, cause } = Object(error) as { readonly code?: unknown; readonly cause?: unknown };
+  return unsentCodes.has(code) || (code === undefined && unsentCodes.has(Object(cause).code));
 }
 
 /** The owner's own errors and the caller's abort stay; all else means that there was no answer. */
