@@ -90,8 +90,7 @@ async function cost(run: () => unknown, calls: number = callsPerRound): Promise<
 }
 
 /** Bytes that one `run` allocates, what is collected meanwhile among them. */
-async function allocation(run: () => unknown): Promise<number> {
-  const calls = 20_000;
+async function allocation(run: () => unknown, calls: number = 20_000): Promise<number> {
   const all: number[] = [];
   for (let round = -3; round < rounds; round++) {
     globalThis.gc?.();
@@ -189,9 +188,14 @@ const figures: Record<string, number> = {
     withPick,
     10 * callsPerRound,
   ),
-  "decisions: limit, budget, circuit, bulkhead, bytes allocated (goal 16)": await allocation(stack),
-  "decisions: the same, deadline and pick of four hosts, bytes allocated":
-    await allocation(withPick),
+  "decisions: limit, budget, circuit, bulkhead, bytes allocated (goal 16)": await allocation(
+    stack,
+    10 * callsPerRound,
+  ),
+  "decisions: the same, deadline and pick of four hosts, bytes allocated": await allocation(
+    withPick,
+    10 * callsPerRound,
+  ),
   "reading the clock, in each of the above, ns": await cost(
     () => performance.now(),
     10 * callsPerRound,
