@@ -47,7 +47,7 @@ interface Variant {
 const { ratio, reservePerSecond, ttlMs } = retryBudgetDefaults;
 const budgetText = `ratio ${ratio}, reserve ${reservePerSecond}/s, ${ttlMs / 1_000} s to live`;
 const kept: Goal = { atMost: 1.25 };
-/** Of the same tiers with the signal cut: the canary, lest the goal above hold by itself. */
+/** Of the same tiers with the signal cut: the canary, since there the goal above is missed. */
 const broken: Goal = { atLeast: 1.26 };
 /** Times, tries and budget are the client's defaults wherever a row does not say otherwise. */
 const variants: readonly Variant[] = [
