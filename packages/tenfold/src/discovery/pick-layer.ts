@@ -7,7 +7,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { EndpointPool } from "./endpoint-pool.ts";
 import type { Route } from "./exchange.ts";
 import type { Hold } from "./hold.ts";
-import type { Trip } from "./trip.ts";
+import type { Trip, UnderWay } from "./trip.ts";
 
 export interface PickLayerOptions {
   readonly pool: EndpointPool;
@@ -115,7 +115,10 @@ class Picks {
     if (!trip.canSend()) call.mayRetry = false;
     this.#spare(call);
     if (!isFree(call, trip, failure) || !trip.canSend()) throw error;
-    call.record("rerouted", trip.underWay?.left ? "slow" : failure, 0, id);
+    const { left } = trip.underWay as UnderWay;
+    // The slow one may be at it still: what it calls and what the next one calls is the same.
+    if (left && failure !== "neverSent") call.mayRetryBelow = false;
+    call.record("rerouted", left ? "slow" : failure, 0, id);
     this.#options.metrics.retried(failure);
     const next = (again: Call) =>
       this.#isEverywhere(trip) ? this.#wait(again, trip) : this.#go(again, trip);

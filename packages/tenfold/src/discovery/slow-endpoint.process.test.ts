@@ -106,6 +106,17 @@ describe("a call that finds out about a slow endpoint", () => {
     expect(await answer.text()).toBe("quick");
   });
 
+  it("says of what it asks for twice that nothing below is to be repeated for it", async () => {
+    const told: unknown[] = [];
+    const tells: RequestListener = (request, response) => {
+      told.push(request.headers["tenfold-retry"]);
+      if (told.length === 2) response.end("quick");
+    };
+    const { client } = await clientThatAsks(tells, {}, 1, tells);
+    await client.request({ method: "GET", path: "/" });
+    expect(told).toEqual([undefined, "stop"]);
+  });
+
   it("waits for an answer that has begun", async () => {
     const { client, seen } = await clientThatAsks(async (_request, response) => {
       response.flushHeaders();
