@@ -70,7 +70,8 @@ const workerProgram = `
   createWorker({
     queue: remoteQueue(call),
     leaseMs: 1_000,
-    retry: { baseMs: 1, capMs: 50 },
+    // Kills take attempts, too: a job that had many is no dead letter here.
+    retry: { attemptsMax: 1_000, baseMs: 1, capMs: 50 },
     async handle(jobs) {
       if (Math.random() < 0.05) throw new Error("now and then a handler fails");
       for (const { key, sort } of jobs) appendFileSync(effectsFile, key + "/" + sort + "\\n");
