@@ -12,8 +12,8 @@ import type { Answer } from "./seen-calls.ts";
 /** Someone who calls the hosts, in its own way, over its own servers of them. */
 export interface RealCaller {
   readonly name: string;
-  /** Asks for so much work. */
-  call(workMs: number): Promise<Answer>;
+  /** Asks for so much work. @param key what it is about, for a policy with affinity */
+  call(workMs: number, key: string): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -67,9 +67,9 @@ function throughClient(name: string, balancing: Choice, ports: readonly number[]
   });
   return {
     name,
-    async call(workMs) {
+    async call(workMs, key) {
       const query = { ms: workMs.toFixed(2) };
-      const reply = await client.request({ method: "GET", path: "/work", query });
+      const reply = await client.request({ method: "GET", path: "/work", query, key });
       return { status: reply.status, text: reply.text() };
     },
     close: () => client.close(),

@@ -86,7 +86,7 @@ export async function runRealHosts(lab: Lab): Promise<RealRun> {
   const [seen] = await Promise.all([
     Promise.all(
       callers.map(({ call }) => {
-        const work = ({ demand }: Arrival) => call(demand * workMs);
+        const work = ({ demand, key }: Arrival) => call(demand * workMs, key);
         return makeCalls(cycles(trace), work, since, lab.signal);
       }),
     ),
