@@ -1,4 +1,5 @@
 import { TenfoldError } from "../runtime/errors.ts";
+import { shown } from "../runtime/options.ts";
 import type { SavedEjection } from "./ejection.ts";
 
 /** What one endpoint showed, and which instance that was. */
@@ -49,11 +50,9 @@ function objectOf(value: unknown, name: string): Readonly<Record<string, unknown
 }
 
 function invalid(name: string, expected: string, value: unknown): TenfoldError {
-  // An object's own `toString` may be anything.
-  const came = typeof value === "object" && value !== null ? "an object" : String(value);
   return new TenfoldError(
     "TENFOLD_BALANCING_STATE_INVALID",
-    `${name} of a balancer's state must be ${expected}, got ${came.slice(0, 100)}.`,
+    `${name} of a balancer's state must be ${expected}, got ${shown(value)}.`,
     { details: { field: name } },
   );
 }

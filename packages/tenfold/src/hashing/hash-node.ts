@@ -1,4 +1,5 @@
 import { TenfoldError } from "../runtime/errors.ts";
+import { shown } from "../runtime/options.ts";
 
 /**
  * A server as hashing knows it: by a nickname of its own, whatever address it has today. Its other
@@ -111,8 +112,8 @@ function checkNickname(name: unknown): void {
       ? "must not be an address: addresses change, and the node's keys would move with it"
       : undefined;
   if (why === undefined) return;
-  const shown = typeof name === "string" ? JSON.stringify(name.slice(0, 200)) : String(name);
-  throw new TenfoldError("TENFOLD_HASHING_NICKNAME_INVALID", `A nickname ${why}, got ${shown}.`, {
+  const message = `A nickname ${why}, got ${shown(name, 200)}.`;
+  throw new TenfoldError("TENFOLD_HASHING_NICKNAME_INVALID", message, {
     details: { nickname: name },
   });
 }

@@ -1,3 +1,4 @@
+import { shown } from "../runtime/options.ts";
 import type { KeyMap, PartitionKey } from "./key-map.ts";
 import {
   checkedVersion,
@@ -39,8 +40,8 @@ export function listMap(placement: ListPlacement): ListMap {
   for (const row of rows) {
     const { value, shard } = row;
     if (typeof value !== "string" || typeof shard !== "string" || shard === "") {
-      const shown = { value: String(value), shard: String(shard) };
-      throw invalidPlacement("row", "a row must have a text value and a shard", [shown]);
+      const came = { value: shown(value), shard: shown(shard) };
+      throw invalidPlacement("row", "a row must have a text value and a shard", [came]);
     }
     const other = shardOf.get(value);
     if (other !== undefined) {

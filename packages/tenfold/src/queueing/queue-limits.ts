@@ -1,5 +1,5 @@
 import { TenfoldError } from "../runtime/errors.ts";
-import { numberOption, refuseUnknownKeys } from "../runtime/options.ts";
+import { numberOption, refuseUnknownKeys, shown } from "../runtime/options.ts";
 import type { NewMessage } from "./queue.ts";
 
 /** What a queue takes at most. Every number is a whole one. */
@@ -111,7 +111,7 @@ export function utf8Bytes(text: string): number {
 }
 
 export function invalidMessage(expected: string, value: unknown): TenfoldError {
-  const came = typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : String(value);
+  const came = shown(value, 40);
   return new TenfoldError("TENFOLD_QUEUEING_MESSAGE_INVALID", `${expected}; got ${came}.`);
 }
 

@@ -197,8 +197,9 @@ export function decodeQueueError(body: unknown): TenfoldError | undefined {
   if (!isObject(error)) return undefined;
   const { code, message, retryable, retryAfterMs } = error;
   if (typeof code !== "string" || !Object.hasOwn(errorCodes, code)) return undefined;
+  if (typeof message !== "string") return undefined;
   const after = typeof retryAfterMs === "number" ? { retryAfterMs } : {};
-  return new TenfoldError(code as ErrorCode, String(message), {
+  return new TenfoldError(code as ErrorCode, message, {
     retryable: retryable === true,
     ...after,
   });

@@ -67,6 +67,7 @@ describe("the owner's side", () => {
         );
         expect(["answered", "TENFOLD_QUEUEING_MESSAGE_INVALID"]).toContain(code);
       }),
+      { examples: [["enqueue", [{ toString: "" }]]] },
     );
   });
 

@@ -44,10 +44,17 @@ export function numberOption(name: string, value: unknown, range: NumberRange): 
 
 /** The error for an option of the wrong kind: what was expected, what came. */
 export function invalidOption(name: string, expected: string, value: unknown): TenfoldError {
-  const came = typeof value === "string" ? JSON.stringify(value) : String(value);
   return new TenfoldError(
     "TENFOLD_OPTION_INVALID",
-    `${name} must be ${expected}, got ${came.slice(0, 100)}.`,
+    `${name} must be ${expected}, got ${shown(value)}.`,
     { details: { option: name } },
   );
+}
+
+/** What came, for a message. An object may not be made text: its `toString` can be anything. */
+export function shown(value: unknown, charactersMax = 100): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, charactersMax));
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value).slice(0, charactersMax);
 }
