@@ -1,4 +1,5 @@
 import { TenfoldError } from "../runtime/errors.ts";
+import { shown } from "../runtime/options.ts";
 
 /** What balancing reads of an endpoint: with another address, port or start it is a new one. */
 export interface Candidate {
@@ -22,7 +23,7 @@ export function checkWeight({ id, weight }: Candidate): void {
   throw new TenfoldError(
     "TENFOLD_BALANCING_WEIGHT_INVALID",
     `The weight of ${id} must be 0 or a number from ${weightMin} to ${weightMax}, ` +
-      `got ${String(weight)}.`,
+      `got ${shown(weight)}.`,
     { details: { endpoint: id } },
   );
 }

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 
 import { isTenfoldError } from "../runtime/errors.ts";
+import { shown } from "../runtime/options.ts";
 import type { Resolver } from "./endpoint.ts";
 import { staticResolver } from "./static-resolver.ts";
 
@@ -39,8 +40,8 @@ it.each(["", "posts", "a:0", "a:65536", "fd00::7:80", "a:80,,b:80", "a:80,a:80",
   },
 );
 
-it.each([Number.NaN, -1, 1e-9, 1e7, Number.POSITIVE_INFINITY, "2"])(
-  "refuses a weight of %s",
+it.each([Number.NaN, -1, 1e-9, 1e7, Number.POSITIVE_INFINITY, "2", { toString: "" }])(
+  "refuses a weight of %j",
   (weight) => {
     const good = { address: "10.0.0.9", port: 1, weight: 0 };
     const bad = { address: "10.0.0.9", port: 2, weight: weight as number };
@@ -49,8 +50,8 @@ it.each([Number.NaN, -1, 1e-9, 1e7, Number.POSITIVE_INFINITY, "2"])(
       expect.unreachable();
     } catch (error) {
       expect(isTenfoldError(error, "TENFOLD_BALANCING_WEIGHT_INVALID")).toBe(true);
-      const text = `The weight of 10.0.0.9:2 must be 0 or a number from 0.000001 to 1000000, got ${weight}.`;
-      expect(String(error)).toContain(text);
+      const text = "The weight of 10.0.0.9:2 must be 0 or a number from 0.000001 to 1000000, got ";
+      expect(String(error)).toContain(`${text}${shown(weight)}.`);
     }
   },
 );

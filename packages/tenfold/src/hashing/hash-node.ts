@@ -80,7 +80,7 @@ export function takeName(taken: Set<string>, name: string): void {
 export function weightInvalid(nickname: string, weight: unknown, expected: string): TenfoldError {
   return new TenfoldError(
     "TENFOLD_HASHING_WEIGHT_INVALID",
-    `The weight of ${nickname} must be ${expected}, got ${String(weight)}; ` +
+    `The weight of ${nickname} must be ${expected}, got ${shown(weight)}; ` +
       `leave a node out instead of giving it no weight.`,
     { details: { nickname, weight } },
   );

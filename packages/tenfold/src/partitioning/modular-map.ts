@@ -1,4 +1,4 @@
-import { invalidOption } from "../runtime/options.ts";
+import { invalidOption, shown } from "../runtime/options.ts";
 import type { KeyMap, PartitionKey } from "./key-map.ts";
 import {
   checkedVersion,
@@ -44,7 +44,7 @@ export function modularMap(placement: ModularPlacement): ModularMap {
   const version = checkedVersion(placement.version);
   const { by } = placement;
   if (by !== "value" && by !== "hash") {
-    throw invalidPlacement("basis", `\`by\` must be "value" or "hash", got ${String(by)}`);
+    throw invalidPlacement("basis", `\`by\` must be "value" or "hash", got ${shown(by)}`);
   }
   const buckets = Object.freeze([...placement.buckets]);
   const count = buckets.length;

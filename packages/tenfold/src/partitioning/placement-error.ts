@@ -1,4 +1,5 @@
 import { TenfoldError } from "../runtime/errors.ts";
+import { shown } from "../runtime/options.ts";
 import { hexOf } from "./hex.ts";
 import type { PartitionKey } from "./key-map.ts";
 
@@ -42,7 +43,7 @@ export function keyOutOfRange(what: string, key: PartitionKey): TenfoldError {
 /** The version itself. @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID */
 export function checkedVersion(version: number): number {
   if (Number.isSafeInteger(version) && version >= 1) return version;
-  throw invalidPlacement("version", `version must be a whole number from 1, got ${version}`);
+  throw invalidPlacement("version", `version must be a whole number from 1, got ${shown(version)}`);
 }
 
 /** The names, each once, in the order of their first appearance. */
@@ -53,7 +54,7 @@ export function distinctShards(names: Iterable<string>): readonly string[] {
 /** @throws TENFOLD_PARTITIONING_PLACEMENT_INVALID */
 export function checkRowCount(what: string, count: number, max: number): void {
   if (count >= 1 && count <= max) return;
-  throw invalidPlacement("count", `${what} must be 1 to ${max}, got ${count}`);
+  throw invalidPlacement("count", `${what} must be 1 to ${max}, got ${shown(count)}`);
 }
 
 function shownKey(key: unknown): string {

@@ -1,4 +1,5 @@
 import { errorText, TenfoldError } from "../runtime/errors.ts";
+import { shown } from "../runtime/options.ts";
 
 /** A database server of a shard. */
 export interface ShardNode {
@@ -67,7 +68,7 @@ function parsed(json: string): Record<string, unknown> {
 
 function counter(name: string, value: unknown): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1) return value;
-  throw invalid(`${name} must be a whole number from 1, got ${value}`);
+  throw invalid(`${name} must be a whole number from 1, got ${shown(value)}`);
 }
 
 function node(value: unknown): ShardNode {
