@@ -98,7 +98,10 @@ function hostMeter(pool: PoolPace, limits: Required<PeakEwmaLoadOptions>): HostM
       return isSlow(now) ? probes.began(now) : Number.POSITIVE_INFINITY;
     },
     record(now, outcome, latencyMs, strain) {
-      if (outcome === "failure") return failed(now, latencyMs, strain);
+      if (outcome === "failure") {
+        probes.failed();
+        return failed(now, latencyMs, strain);
+      }
       if (outcome === "success") {
         const isWell = probes.answered(now, latencyMs, isSlow(now));
         if (isWell) latency.reset(now, pool.mean.estimate(now));

@@ -119,7 +119,11 @@ export class SlowProbes {
     this.#forget();
   }
 
-  /** No row of quick answers goes on from here. */
+  /** It is for ejection to say what that means; a row of quick answers does not go on over it. */
+  failed(): void {
+    this.#forget();
+  }
+
   #forget(): void {
     this.#quick = 0;
     this.#asked = false;

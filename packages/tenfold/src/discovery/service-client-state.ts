@@ -30,7 +30,16 @@ export function serviceClientState(
       // Both or none: what follows on the circuit's restore throws no more.
       checkBalancerState(balancer);
       if (circuit !== undefined) breaker?.restore(now, circuit, awayMs);
-      pool.restore(now, balancer);
+      pool.restore(now, later(balancer, awayMs));
     },
   };
+}
+
+/** What was to be asked in so long is to be asked sooner. */
+function later(state: BalancerState, awayMs: number): BalancerState {
+  const endpoints = state.endpoints.map((each) => {
+    const probeInMs = Math.max(0, each.health.probeInMs - awayMs);
+    return { ...each, health: { ...each.health, probeInMs } };
+  });
+  return { ...state, endpoints };
 }

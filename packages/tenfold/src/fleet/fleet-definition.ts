@@ -49,6 +49,11 @@ export interface GatewayDefinition<Name extends string = string> {
   readonly port: number;
   /** The hosts that run one each. Default all, so that a client may know two. */
   readonly hosts?: readonly string[];
+  /**
+   * Members in the gateway's own zone come first. For gateways in every zone that have their part
+   * of the users each: one that has them all would send them all to its own zone. Default false.
+   */
+  readonly nearFirst?: boolean;
   readonly routes: readonly GatewayRoute<Name>[];
 }
 

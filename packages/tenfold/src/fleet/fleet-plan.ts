@@ -212,7 +212,7 @@ function planProcesses(
       const said = typeof settings === "function" ? settings(places) : (settings ?? {});
       return { ...service, settings: said };
     }),
-    ...gateways.map((each) => ({ ...each, settings: { routes: fleet.gateway?.routes } })),
+    ...gateways.map((each) => ({ ...each, settings: gatewaySettings(fleet) })),
     ...consoles.map((each) => ({
       ...each,
       settings: { supervisor: supervisorOf(each), uses: usesOf(fleet) },
@@ -272,4 +272,8 @@ function addressOf(processes: readonly ProcessPlan[], wanted: string): string {
     "TENFOLD_FLEET_DEFINITION_INVALID",
     `Fleet file: addressOf("${wanted}"): the fleet has no such service.`,
   );
+}
+
+function gatewaySettings({ gateway }: FleetDefinition): Readonly<Record<string, unknown>> {
+  return { routes: gateway?.routes, ...(gateway?.nearFirst === true && { nearFirst: true }) };
 }

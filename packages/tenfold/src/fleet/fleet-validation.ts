@@ -132,8 +132,10 @@ function checkServices(fleet: FleetDefinition): void {
 function checkGateway(fleet: FleetDefinition): void {
   const { gateway } = fleet;
   if (gateway === undefined) return;
-  knownKeys("gateway", gateway, ["port", "routes", "hosts"]);
+  knownKeys("gateway", gateway, ["port", "routes", "hosts", "nearFirst"]);
   whole("gateway.port", gateway.port, 1, 65_535);
+  const { nearFirst = false } = gateway;
+  if (typeof nearFirst !== "boolean") throw invalid("gateway.nearFirst", "a boolean", nearFirst);
   hostNames("gateway.hosts", gateway.hosts, fleet);
   if (!Array.isArray(gateway.routes) || gateway.routes.length === 0) {
     throw invalid("gateway.routes", "at least one route", gateway.routes);

@@ -45,8 +45,7 @@ export function openServiceContext(options: ServiceContextOptions): OpenContext 
   const client: ServiceContext["client"] = (service, own) => {
     const known = own === undefined ? shared.get(service) : undefined;
     if (known !== undefined) return known;
-    const balancing = { zone: { own: instance.zone }, ...own?.balancing };
-    const made = createServiceClient(service, { resolver, runtime, metrics, ...own, balancing });
+    const made = createServiceClient(service, { resolver, runtime, metrics, ...own });
     opened.push(made);
     if (own === undefined) shared.set(service, made);
     return made;

@@ -58,9 +58,10 @@ export interface ServiceContext<Settings = Readonly<Record<string, unknown>>> {
     definitions: Definitions,
   ): Promise<LiveSettings<Definitions>>;
   /**
-   * A client of another service of the fleet, balanced over its members: those in the zone of this
-   * instance first, as long as they are well and not busy (`balancing.zone` says otherwise). Hand
-   * a request's `incoming` to the calls that are made for it: nothing does so by itself.
+   * A client of another service of the fleet, balanced over its members. Those in the zone of this
+   * instance come first with `balancing: { zone: { own: context.instance.zone } }`, which is worth
+   * it where every zone has callers and members alike. Hand a request's `incoming` to the calls
+   * that are made for it: nothing does so by itself.
    */
   client(service: string, options?: Partial<ServiceClientOptions>): ServiceClient;
   /** A queue of the fleet file. */

@@ -161,14 +161,16 @@ describe("a remote queue", () => {
 
   const stopped = { remainingMs: undefined, attempt: 2, mayRetry: false };
 
-  test("repeats nothing for a request that is a repetition itself, and hands it on", async () => {
+  test("is repeated for a request that is a repetition itself: nobody else would", async () => {
     const { call, calls } = script(reset, accepted);
-    const asked = remoteQueue(call).enqueue(message, { incoming: stopped });
+    const result = await remoteQueue(call).enqueue(message, { incoming: stopped });
+    expect(result.status).toBe("accepted");
+    expect(calls.map(({ incoming }) => incoming)).toEqual([stopped, stopped]);
+    const asked = remoteQueue(script(reset).call).enqueue(message, { deadlineMs: 30 });
     await expect(asked).rejects.toSatisfy(saysRetryStop);
-    expect(calls.map(({ incoming }) => incoming)).toEqual([stopped]);
   });
 
-  test("goes on for it where nobody was reached, which those above may know", async () => {
+  test("tells those above where nobody was reached", async () => {
     const nobody = new TenfoldError("TENFOLD_DISCOVERY_NO_ENDPOINT", "nobody");
     const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
     const { call } = script(nobody, refused, new TypeError("f", { cause: refused }), accepted);
@@ -186,22 +188,34 @@ describe("a remote queue", () => {
     for (const { deadlineMs } of calls) expect(deadlineMs).toBeLessThanOrEqual(40);
   });
 
-  test("repeats within one budget for all its calls, and waits where that is spent", async () => {
+  test("is asked at a steady rate however many wait, and by all once it answers", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 40 }), async (count) => {
+      fc.asyncProperty(fc.integer({ min: 1, max: 200 }), async (count) => {
         const clock = virtualClock();
-        const { call, calls } = script(reset);
-        const queue = remoteQueue(call, { runtime: { clock, random: seededRandom("budget") } });
-        const ends: unknown[] = [];
+        let calls = 0;
+        let isWell = false;
+        const call: RemoteCall = async () => {
+          calls++;
+          if (isWell) return accepted;
+          throw reset;
+        };
+        const runtime = { clock, random: seededRandom("rate") };
+        const queue = remoteQueue(call, { runtime });
+        const ends: string[] = [];
         for (let i = 0; i < count; i++) {
-          void queue.enqueue(message, { deadlineMs: 9_000 }).catch(() => ends.push(clock.now()));
+          queue.enqueue(message, { deadlineMs: 30_000 }).then(
+            ({ status }) => ends.push(status),
+            () => ends.push("failed"),
+          );
         }
-        await clock.advance(8_000);
-        expect(ends).toEqual([]);
         await clock.advance(1_000);
-        expect(ends.length).toBe(count);
-        expect(calls.length).toBeLessThanOrEqual(2 * count + 20);
-        expect(calls.length).toBeGreaterThan(count);
+        const before = calls;
+        await clock.advance(9_000);
+        // Ten that wait for an eighth of a second each, or fewer.
+        expect(calls - before).toBeLessThanOrEqual(9 * 100 + count);
+        isWell = true;
+        await clock.advance(5_000);
+        expect(ends).toEqual(Array.from({ length: count }, () => "accepted"));
       }),
       { numRuns: 20 },
     );

@@ -1,16 +1,11 @@
-import {
-  attemptMax,
-  firstCall,
-  type IncomingCall,
-  markRetryStop,
-} from "../resilience/call-chain.ts";
-import { type RetryBudgetOptions, retryBudget } from "../resilience/retry-budget.ts";
+import { attemptMax, type IncomingCall, markRetryStop } from "../resilience/call-chain.ts";
 import { abortError, isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { fullJitterMs } from "./backoff.ts";
 import type { Queue, QueueCallOptions } from "./queue.ts";
 import type { QueueOperation } from "./queue-core.ts";
 import { queueAnswers, toWire } from "./queue-protocol.ts";
+import { unanswered } from "./unanswered.ts";
 import type { Decoder } from "./wire-format.ts";
 
 export interface RemoteCallOptions {
@@ -46,30 +41,28 @@ export const remoteQueueDefaults: {
   readonly deadlineMs: number;
   readonly tryMs: number;
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
-  readonly budget: Required<RetryBudgetOptions>;
+  readonly fullRateWaiters: number;
 } = Object.freeze({
   deadlineMs: 10_000,
   tryMs: 2_000,
   /** An owner is back in under a second: ask often, but not all at once. */
   backoff: Object.freeze({ baseMs: 20, capMs: 250 }),
-  /**
-   * A restart cuts every call that is under way once, so each call pays for one repetition; the
-   * reserve is for the few that meet it more than once.
-   */
-  budget: Object.freeze({ ratio: 1, reservePerSecond: 2, ttlMs: 10_000 }),
+  /** So many that were not answered ask at that rate; with more of them each asks less often. */
+  fullRateWaiters: 10,
 });
 
 /**
  * The queue of another process. While its owner restarts, calls that are safe to repeat (all but
  * `claim`) are repeated until their deadline: `enqueue` by its idempotency key, `settle` by its
- * tokens. What may have reached the owner is repeated within a budget that all calls of this queue
- * share, and waits where that is spent; what reached nobody costs nothing. `close` closes nothing:
- * the owner's queue and the call belong to others.
+ * tokens; whatever the request that they are made for says, since nobody else repeats them. What
+ * may have reached the owner is repeated at a steady rate, however many wait, and at once when
+ * another one was answered. `close` closes nothing: the owner's queue and the call belong to
+ * others.
  */
 export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}): Queue {
   const { clock, random } = runtimeWith(options.runtime);
-  const { backoff } = remoteQueueDefaults;
-  const budget = retryBudget(remoteQueueDefaults.budget);
+  const { backoff, fullRateWaiters } = remoteQueueDefaults;
+  const waiters = unanswered(clock, fullRateWaiters);
   const callMs = options.deadlineMs ?? remoteQueueDefaults.deadlineMs;
   const tryMs = options.tryMs ?? remoteQueueDefaults.tryMs;
 
@@ -95,10 +88,7 @@ export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}):
     { signal, deadlineMs = callMs, incoming }: QueueCallOptions = {},
     decode: Decoder<T>,
   ): Promise<T> => {
-    const beganAt = clock.now();
-    const untilMs = beganAt + Math.min(deadlineMs, incoming?.remainingMs ?? deadlineMs);
-    // A request that is a repetition itself was paid for above.
-    if ((incoming ?? firstCall).attempt === 1) budget.deposit(beganAt);
+    const untilMs = clock.now() + Math.min(deadlineMs, incoming?.remainingMs ?? deadlineMs);
     for (let attempt = 1; ; attempt++) {
       const leftMs = Math.max(1, Math.ceil(untilMs - clock.now()));
       const tried = {
@@ -108,30 +98,32 @@ export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}):
         incoming: attempt === 1 ? incoming : repeated(incoming, attempt),
       };
       try {
-        return await once(operation, payload, tried, decode);
+        const answer = await once(operation, payload, tried, decode);
+        waiters.goOn();
+        return answer;
       } catch (error) {
         if (!isTenfoldError(error, "TENFOLD_QUEUEING_UNAVAILABLE")) throw error;
-        if (!(await mayRepeat(error, attempt, { untilMs, signal, incoming }))) throw error;
+        if (!(await mayRepeat(error, attempt, untilMs, signal))) throw error;
       }
     }
   };
 
-  /** Waits until the call may be made once more; false when it may not. */
+  /** Waits until the call may be made once more; false when there is no time for that. */
   const mayRepeat = async (
     error: TenfoldError,
     attempt: number,
-    { untilMs, signal, incoming }: { untilMs: number } & QueueCallOptions,
+    untilMs: number,
+    signal: AbortSignal | undefined,
   ): Promise<boolean> => {
+    const pauseMs = fullJitterMs(random, attempt, backoff) + 1;
+    const leftMs = untilMs - clock.now();
     const isFree = reachedNobody(error.cause);
     // It is repeated here or not at all: those above leave it.
     if (!isFree) markRetryStop(error);
-    if (!isFree && incoming?.mayRetry === false) return false;
-    for (let wait = attempt; ; wait++) {
-      const pauseMs = fullJitterMs(random, wait, backoff) + 1;
-      if (clock.now() + pauseMs >= untilMs) return false;
-      await clock.sleep(pauseMs, { signal });
-      if (isFree || budget.withdraw(clock.now())) return true;
-    }
+    if (pauseMs >= leftMs) return false;
+    if (isFree) await clock.sleep(pauseMs, { signal });
+    else await waiters.wait(pauseMs, leftMs, signal);
+    return true;
   };
 
   return {

@@ -27,7 +27,7 @@ export function deadlineLayer(deadlineMs: number): CallLayer {
     kind: "deadline",
     wrap: (inner) => (call) => {
       const ownMs = call.deadlineMs ?? deadlineMs;
-      const aboveMs = call.incoming.remainingMs ?? deadlineMsMax;
+      const aboveMs = call.incoming.remainingMs ?? Number.POSITIVE_INFINITY;
       const leftMs = Math.min(ownMs, aboveMs - Math.min(answerMsMax, aboveMs * answerShare));
       if (call.signal?.aborted) return call.aborted(call.signal);
       if (leftMs <= 0) return call.refuse("deadline", overAlready(call));

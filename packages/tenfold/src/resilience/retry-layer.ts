@@ -27,7 +27,8 @@ const attemptMsMin = 1.5;
 
 /**
  * Makes failed attempts again: where that is safe, while budget and deadline allow, and only if no
- * layer below has done so and none above does. Delays have full jitter.
+ * layer below has done so and none above does. Delays have full jitter; one that the callee asks
+ * for is up to a quarter longer.
  *
  * @throws TENFOLD_OPTION_INVALID, TENFOLD_OPTION_UNKNOWN
  */
@@ -35,8 +36,11 @@ export function retryLayer(budget: RetryBudget, options: RetryOptions = {}): Cal
   const limits = checked(options);
 
   const delayOf = (call: Call, attempt: number): number => {
-    const jittered = fullJitter(attempt - 1, call.parts.random, limits);
-    return Math.max(jittered, Math.min(call.retryAfterMs, limits.retryAfterMsMax));
+    const { random } = call.parts;
+    const jittered = fullJitter(attempt - 1, random, limits);
+    // All who were told the same would come back at the same moment.
+    const askedMs = Math.min(call.retryAfterMs, limits.retryAfterMsMax);
+    return Math.max(jittered, askedMs * (1 + random.next() / 4));
   };
   /** Why the attempt is the last one, or undefined; takes the retry out of the budget. */
   const lastBecause = (call: Call, attempt: number, delayMs: number): string | undefined => {
