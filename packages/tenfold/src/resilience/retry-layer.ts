@@ -38,6 +38,7 @@ export function retryLayer(budget: RetryBudget, options: RetryOptions = {}): Cal
   const delayOf = (call: Call, attempt: number): number => {
     const { random } = call.parts;
     const jittered = fullJitter(attempt - 1, random, limits);
+    if (call.retryAfterMs === 0) return jittered;
     // All who were told the same would come back at the same moment.
     const askedMs = Math.min(call.retryAfterMs, limits.retryAfterMsMax);
     return Math.max(jittered, askedMs * (1 + random.next() / 4));
