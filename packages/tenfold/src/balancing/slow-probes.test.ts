@@ -70,6 +70,16 @@ describe("a slow host", () => {
   });
 });
 
+it("a row of quick answers does not go on over a failure", () => {
+  const { pool, probes } = stand();
+  pool.answers = 1_000;
+  probes.began(5_000);
+  for (let i = 0; i < 3; i++) expect(probes.answered(5_000, 1, true)).toBe(false);
+  probes.failed();
+  expect(probes.answered(5_000, 1, true)).toBe(false);
+  expect(probes.isDue(5_000)).toBe(false);
+});
+
 describe("a host is late", () => {
   /** In turn with another host, which takes `otherMs`. */
   const answers = (many: readonly number[], otherMs: number): SlowProbes => {

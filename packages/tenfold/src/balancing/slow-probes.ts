@@ -8,14 +8,14 @@ export interface PoolPace {
   mayLeave: boolean;
   /** Answers so far. */
   answers: number;
-  /** Whose answer was the last one … */
-  lastOf?: unknown;
-  /** … and was it late? */
-  lastLate?: boolean;
   /** At which of them the last probe went out … */
   probedAt: number;
   /** … and when. */
   probedAtMs: number;
+  /** Whose answer was the last one … */
+  lastOf?: unknown;
+  /** … and was it late? */
+  lastLate?: boolean;
 }
 
 /** A slow host is asked again when the pool has given so many answers … */

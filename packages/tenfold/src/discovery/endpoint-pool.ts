@@ -2,6 +2,7 @@ import { type Balancer, balancer, type Picked, type PickOptions } from "../balan
 import type { BalancerOptions } from "../balancing/balancer-options.ts";
 import { type BalancerState, checkBalancerState } from "../balancing/balancer-state.ts";
 import type { EndpointView } from "../balancing/endpoint-view.ts";
+import { waitingCrowd } from "../resilience/waiting-crowd.ts";
 import { errorText } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Endpoint, Resolver } from "./endpoint.ts";
@@ -48,9 +49,6 @@ export interface EndpointPool {
   close(): void;
 }
 
-/** So many who wait ask at full rate; with more of them each asks less often. */
-const fullRateWaiters = 10;
-
 export function endpointPool(options: EndpointPoolOptions): EndpointPool {
   const { service, resolver, runtime } = options;
   const { clock, log } = runtime;
@@ -59,15 +57,12 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
     ...options.balancing,
     random: runtime.random.fork(`balancer/${service}`),
   });
-  const waiting = new Set<() => void>();
+  const waiting = waitingCrowd(clock);
   let listed = new Map<string, Endpoint>();
   let isListed = false;
   /** For endpoints that are not listed yet. */
   let known: BalancerState | undefined;
 
-  const wakeAll = (): void => {
-    for (const wake of [...waiting]) wake();
-  };
   const update = (endpoints: readonly Endpoint[]): void => {
     isListed = true;
     try {
@@ -83,7 +78,7 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
     const next = new Map(endpoints.map((endpoint) => [placeOf(endpoint), endpoint]));
     for (const [place, endpoint] of listed) if (!next.has(place)) options.onGone?.(endpoint);
     listed = next;
-    wakeAll();
+    waiting.goOn();
   };
   const run = async (): Promise<void> => {
     try {
@@ -115,31 +110,18 @@ export function endpointPool(options: EndpointPoolOptions): EndpointPool {
     pick: (now, pickOptions) => choice.pick(now, pickOptions),
     view: (now) => choice.view(now),
     wait(delayMs, atMostMs, signal) {
-      if (signal?.aborted || stop.signal.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
-        const wake = (): void => {
-          timer.cancel();
-          waiting.delete(wake);
-          signal?.removeEventListener("abort", wake);
-          resolve();
-        };
-        const crowd = Math.max(1, (waiting.size + 1) / fullRateWaiters);
-        const timer = clock.setTimer(Math.min(delayMs * crowd, atMostMs), wake);
-        waiting.add(wake);
-        signal?.addEventListener("abort", wake, { once: true });
-      });
+      if (stop.signal.aborted) return Promise.resolve();
+      return waiting.wait(delayMs, atMostMs, signal);
     },
     save: (now) => choice.save(now),
     restore(now, state) {
       if (choice.size > 0) choice.restore(now, state);
       else known = checkBalancerState(state);
     },
-    recovered() {
-      if (waiting.size > 0) wakeAll();
-    },
+    recovered: () => waiting.goOn(),
     close() {
       stop.abort();
-      wakeAll();
+      waiting.goOn();
     },
   };
 }

@@ -87,6 +87,17 @@ it("takes over what it is told when the instances are listed already, too", asyn
   expect(asked[0]).toBe(before);
 });
 
+it("asks an instance at once that was to be asked while it was away", async () => {
+  const { asked, client } = await instances([500, 200, 200]);
+  const first = client();
+  for (let i = 0; i < 30; i++) await first.request(get);
+  const before = asked[0] as number;
+  const next = client();
+  next.restore(kept(first.save()), 600_000);
+  await next.request(get);
+  expect(asked[0]).toBe(before + 1);
+});
+
 it("brings the circuit of a policy that it made, and of no other", async () => {
   const { asked, client } = await instances([500]);
   const policy = { breaker: { consecutiveMax: 3, openMs: 60_000, openMsMax: 60_000 } };

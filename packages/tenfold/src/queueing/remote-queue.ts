@@ -1,11 +1,11 @@
 import { attemptMax, type IncomingCall, markRetryStop } from "../resilience/call-chain.ts";
+import { waitingCrowd } from "../resilience/waiting-crowd.ts";
 import { abortError, isTenfoldError, TenfoldError } from "../runtime/errors.ts";
 import { type Runtime, runtimeWith } from "../runtime/runtime.ts";
 import { fullJitterMs } from "./backoff.ts";
 import type { Queue, QueueCallOptions } from "./queue.ts";
 import type { QueueOperation } from "./queue-core.ts";
 import { queueAnswers, toWire } from "./queue-protocol.ts";
-import { unanswered } from "./unanswered.ts";
 import type { Decoder } from "./wire-format.ts";
 
 export interface RemoteCallOptions {
@@ -41,14 +41,11 @@ export const remoteQueueDefaults: {
   readonly deadlineMs: number;
   readonly tryMs: number;
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
-  readonly fullRateWaiters: number;
 } = Object.freeze({
   deadlineMs: 10_000,
   tryMs: 2_000,
   /** An owner is back in under a second: ask often, but not all at once. */
   backoff: Object.freeze({ baseMs: 20, capMs: 250 }),
-  /** So many that were not answered ask at that rate; with more of them each asks less often. */
-  fullRateWaiters: 10,
 });
 
 /**
@@ -61,8 +58,9 @@ export const remoteQueueDefaults: {
  */
 export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}): Queue {
   const { clock, random } = runtimeWith(options.runtime);
-  const { backoff, fullRateWaiters } = remoteQueueDefaults;
-  const waiters = unanswered(clock, fullRateWaiters);
+  const { backoff } = remoteQueueDefaults;
+  /** Those that were not answered. */
+  const waiting = waitingCrowd(clock);
   const callMs = options.deadlineMs ?? remoteQueueDefaults.deadlineMs;
   const tryMs = options.tryMs ?? remoteQueueDefaults.tryMs;
 
@@ -99,7 +97,7 @@ export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}):
       };
       try {
         const answer = await once(operation, payload, tried, decode);
-        waiters.goOn();
+        waiting.goOn();
         return answer;
       } catch (error) {
         if (!isTenfoldError(error, "TENFOLD_QUEUEING_UNAVAILABLE")) throw error;
@@ -122,7 +120,8 @@ export function remoteQueue(call: RemoteCall, options: RemoteQueueOptions = {}):
     if (!isFree) markRetryStop(error);
     if (pauseMs >= leftMs) return false;
     if (isFree) await clock.sleep(pauseMs, { signal });
-    else await waiters.wait(pauseMs, leftMs, signal);
+    else await waiting.wait(pauseMs, Math.max(pauseMs, leftMs / 2), signal);
+    if (signal?.aborted) throw abortError(signal);
     return true;
   };
 

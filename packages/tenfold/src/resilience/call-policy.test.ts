@@ -141,6 +141,11 @@ describe("time", () => {
     expect(await of(9_000, "5000")).toBe(4_900);
   });
 
+  it("takes nothing off the longest deadline where none came from above", async () => {
+    const { policy } = policyStand({ tryTimeoutMs: 600_000, deadlineMs: 600_000 });
+    expect(await policy.run((call) => call.remainingMs())).toBe(600_000);
+  });
+
   it("does not begin what is over already, and takes no probe for it", async () => {
     const { policy } = policyStand();
     let began = false;

@@ -1,5 +1,5 @@
 import { TenfoldError } from "../runtime/errors.ts";
-import { numberOption } from "../runtime/options.ts";
+import { numberOption, shown } from "../runtime/options.ts";
 
 /**
  * The numbers of a saved state, which is of format 1.
@@ -34,10 +34,9 @@ export function invalidState(
   expected: string,
   value: unknown,
 ): TenfoldError {
-  const came = (JSON.stringify(value) ?? "nothing").slice(0, 60);
   return new TenfoldError(
     "TENFOLD_RESILIENCE_STATE_INVALID",
-    `The saved ${what}'s ${field} must be ${expected}, got ${came}.`,
+    `The saved ${what}'s ${field} must be ${expected}, got ${shown(value, 60)}.`,
     { details: { field } },
   );
 }
